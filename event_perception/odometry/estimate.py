@@ -1,0 +1,55 @@
+# Copyright 2026 The event_perception authors
+# SPDX-License-Identifier: Apache-2.0
+"""Pose and velocity of the camera as a value, and the protocol of what estimates them."""
+
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from event_perception.events import DepthImage, EventWindow, ImuSample
+from event_perception.motion.result import EgomotionResult
+
+
+@dataclass(frozen=True, eq=False)
+class OdometryEstimate:
+    """Where the camera is and how it moves at one instant.
+
+    Attributes:
+        t_ns: The instant described.
+        T_odom_camera: Pose (4, 4): maps camera optical frame coordinates to the odometry frame.
+        pose_covariance: (6, 6), order (x, y, z, rotation about x, y, z), in the odometry frame.
+        v_m_s: Velocity (3,) in the camera frame; 0 with a large variance where it is not observed.
+        omega_rad_s: Angular velocity (3,) in the camera frame.
+        twist_covariance: (6, 6), order (v, omega), camera frame.
+        tracking: Whether this instant rests on a measurement; if not, on extrapolation.
+        reason: One short sentence.
+    """
+
+    t_ns: int
+    T_odom_camera: NDArray[np.float64]
+    pose_covariance: NDArray[np.float64]
+    v_m_s: NDArray[np.float64]
+    omega_rad_s: NDArray[np.float64]
+    twist_covariance: NDArray[np.float64]
+    tracking: bool
+    reason: str
+
+
+class Odometry(Protocol):
+    """Integrates motion into a trajectory."""
+
+    def update(
+        self,
+        window: EventWindow,
+        egomotion: EgomotionResult,
+        depth: DepthImage | None = None,
+        imu: tuple[ImuSample, ...] = (),
+    ) -> OdometryEstimate:
+        """Pose at the reference instant of the window."""
+        ...
+
+    def reset(self) -> None:
+        """Start again at the identity."""
+        ...

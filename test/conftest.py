@@ -1,0 +1,36 @@
+# Copyright 2026 The event_perception authors
+# SPDX-License-Identifier: Apache-2.0
+"""What every test may ask for."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+REPOSITORY = Path(__file__).resolve().parent.parent
+
+
+def pytest_configure(config):
+    """Leave a core to others: torch takes all of them by default."""
+    os.environ.setdefault('OMP_NUM_THREADS', '2')
+
+
+@pytest.fixture(scope='session')
+def repository() -> Path:
+    """The root of this repository."""
+    return REPOSITORY
+
+
+@pytest.fixture(scope='session')
+def shared_data() -> Path:
+    """Recordings that may not be part of the repository; tests that need them skip without them."""
+    folder = Path(os.environ.get('EVENT_PERCEPTION_DATA', REPOSITORY.parent / 'shared' / 'data'))
+    if not folder.is_dir():
+        pytest.skip(f'no recordings at {folder}; set EVENT_PERCEPTION_DATA')
+    return folder
+
+
+@pytest.fixture(scope='session')
+def bundled() -> Path:
+    """Recordings that come with the repository."""
+    return REPOSITORY / 'test' / 'data'
