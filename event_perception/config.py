@@ -6,7 +6,7 @@ From one declaration come the ROS parameter, the YAML file, the command line fla
 Names are dotted paths through nested dataclasses: ``egomotion.window.duration_s``.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, fields, is_dataclass
 from functools import cache
 from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
@@ -122,7 +122,7 @@ def flatten(config: Any, prefix: str = '') -> dict[str, Any]:
     return flat
 
 
-def build(cls: type[Config], flat: Mapping[str, Any]) -> Config:
+def build(cls: Callable[..., Config], flat: Mapping[str, Any]) -> Config:
     """Construct a configuration from dotted names; what is not named keeps its default.
 
     Raises:

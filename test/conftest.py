@@ -31,6 +31,12 @@ def shared_data() -> Path:
 
 
 @pytest.fixture(scope='session')
-def bundled() -> Path:
-    """Recordings that come with the repository."""
+def recordings() -> Path:
+    """Folder of the recordings that come with the package: apriltags."""
+    return REPOSITORY / 'event_perception' / 'recordings'
+
+
+@pytest.fixture(scope='session')
+def test_data() -> Path:
+    """Folder of the recordings that come for the tests: walking_evt3 (ROS 2) and walking_evt3.bag (ROS 1)."""
     return REPOSITORY / 'test' / 'data'
