@@ -1,0 +1,175 @@
+# Copyright 2026 The event_perception authors
+# SPDX-License-Identifier: Apache-2.0
+"""The taps: what one event gives to, and hears from, the bins around it. The only source of these numbers.
+
+A vote kernel k and a reconstruction kernel l make the backward kernel kappa = l * k (convolution). The
+forward image sums k(u_n - j); its derivatives use kappa'(u_n - j), so that a cotangent sampled at the bins
+acts through its interpolation by l (functional backpropagation, arXiv 2602.12590).
+
+On the cell of an event every kappa_o(r) = kappa(u - (i + o)) is one smooth function of the remainder
+r in [0, 1), so a pair is a small table of polynomials: ``table[order, power, tap]`` holds the coefficients of
+kappa (order 0), kappa' (1) and kappa'' (2). Rect and bilinear votes with linear or cubic reconstruction are
+polynomials: their tables are exact rationals, rounded once. Gaussian votes and Lanczos reconstruction are
+entire functions of r: theirs are Chebyshev interpolants carried to the last bit (error below 1e-14).
+In both cases one starts from kappa'' and integrates twice; kappa and kappa' are continuous and vanish left of
+the support, so each cell begins where the one before it ended. One Horner scheme then serves all:
+``Taps.evaluate`` for numpy, ``torch_taps`` for torch, ``numba_taps`` for compiled kernels.
+"""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from fractions import Fraction
+from functools import cache
+
+import numpy as np
+from numpy.typing import NDArray
+
+from event_perception.binning import kernels
+from event_perception.errors import ConfigError
+
+Polynomial = list[Fraction]  # coefficients in powers of r, the lowest first
+
+_FIT_NODES = 26  # enough for the fastest function, Lanczos-2, whose last coefficients are rounding only
+_FIT_TOLERANCE = 2e-15  # relative; a series ends before the first two coefficients in a row below it
+
+
+@dataclass(frozen=True, eq=False)
+class Taps:
+    """The taps of one pair of vote kernel and reconstruction kernel, along one axis.
+
+    Attributes:
+        kernel: Name of the vote kernel.
+        reconstruction: Name of the reconstruction kernel.
+        shift: 1/2 for rect and gaussian, 0 for bilinear: i = floor(u + shift), r = u + shift - i.
+        first: Offset of the first tap: tap number c acts on bin i + first + c.
+        table: float64 (3, degree + 1, n_taps), ``[derivative, power of r, tap]``, read only.
+        exact: Whether the coefficients are rationals rounded once, not an interpolant.
+    """
+
+    kernel: str
+    reconstruction: str
+    shift: float
+    first: int
+    table: NDArray[np.float64]
+    exact: bool
+
+    @property
+    def n_taps(self) -> int:
+        """Number of bins along the axis that an event reaches backward."""
+        return int(self.table.shape[2])
+
+    @property
+    def offsets(self) -> range:
+        """Offsets of the taps from the cell index i."""
+        return range(self.first, self.first + self.n_taps)
+
+    def cell(self, u: NDArray[np.floating]) -> tuple[NDArray[np.int64], NDArray[np.floating]]:
+        """Cell index i and remainder r of bin coordinates, in the precision of ``u``."""
+        return kernels.cell(u, self.shift)
+
+    def evaluate(self, r: NDArray[np.floating]) -> NDArray[np.float64]:
+        """kappa, kappa' and kappa'' at remainders r (N,): float64 (3, N, n_taps)."""
+        r = np.asarray(r, np.float64)[:, None]
+        value = np.zeros((3, r.shape[0], self.n_taps))
+        for power in range(self.table.shape[1] - 1, -1, -1):
+            value = value * r + self.table[:, power, None, :]
+        return value
+
+
+@cache
+def taps(kernel: str, reconstruction: str) -> Taps:
+    """The taps of a pair; built on first use (a few ms), then remembered.
+
+    Args:
+        kernel: 'rect', 'bilinear' or 'gaussian'.
+        reconstruction: 'linear', 'cubic' or 'lanczos2'.
+
+    Raises:
+        ConfigError: If a name is unknown.
+    """
+    vote = kernels.vote(kernel)
+    if reconstruction not in kernels.RECONSTRUCTIONS:
+        raise ConfigError(f'reconstruction={reconstruction!r}: choose one of {list(kernels.RECONSTRUCTIONS)}')
+    exact = kernel != 'gaussian' and reconstruction != 'lanczos2'
+    curvature = (
+        _exact_curvature(kernel, reconstruction) if exact else _fitted_curvature(kernel, reconstruction)
+    )
+    slope = _integrate(curvature)
+    value = _integrate(slope)
+    # The support of kappa is symmetric; cell c of it, from the left, is seen by offset n - 1 - c + first.
+    first = -(len(value) // 2) + (1 if vote.shift == 0.0 else 0)
+    table = np.stack([_table(cells, len(value[0])) for cells in (value, slope, curvature)])
+    table.setflags(write=False)
+    return Taps(kernel, reconstruction, vote.shift, first, table, exact)
+
+
+def _table(cells: list[Polynomial], n_powers: int) -> NDArray[np.float64]:
+    """Coefficients (power, tap); the leftmost cell of the support belongs to the highest offset."""
+    table = np.zeros((n_powers, len(cells)))
+    for tap, polynomial in enumerate(reversed(cells)):
+        table[: len(polynomial), tap] = [float(c) for c in polynomial]
+    return table
+
+
+def _integrate(cells: list[Polynomial]) -> list[Polynomial]:
+    """The antiderivative that vanishes at the left end of the support and is continuous."""
+    start = Fraction(0)
+    integrals = []
+    for polynomial in cells:
+        integral = [start] + [c / (power + 1) for power, c in enumerate(polynomial)]
+        start = sum(integral, Fraction(0))
+        integrals.append(integral)
+    return integrals
+
+
+def _exact_curvature(kernel: str, reconstruction: str) -> list[Polynomial]:
+    """Cells of kappa'', from the left: differences of l' over one bin (rect), of l over two (bilinear)."""
+    cells = kernels.RECONSTRUCTION_CELLS[reconstruction]
+    if kernel == 'bilinear':
+        return _difference(_difference(cells))
+    return _difference([[power * c for power, c in enumerate(cell)][1:] for cell in cells])
+
+
+def _difference(cells: list[Polynomial]) -> list[Polynomial]:
+    """f(x + 1/2) - f(x - 1/2) for a function given by its cells; one cell more, half a bin further left."""
+    zero = [Fraction(0)] * len(cells[0])
+    return [[a - b for a, b in zip(after, before)] for after, before in zip([*cells, zero], [zero, *cells])]
+
+
+def _fitted_curvature(kernel: str, reconstruction: str) -> list[Polynomial]:
+    """Cells of kappa'', from the left, interpolated where they are no polynomials."""
+    reach = kernels.vote(kernel).reach + kernels.RECONSTRUCTION_REACH[reconstruction]
+    curvature = kernels.backward_curvature(kernel, reconstruction)
+    cells = [_fit(curvature, left) for left in np.arange(-reach, reach)]
+    degree = max(len(cell) for cell in cells)
+    return [cell + [Fraction(0)] * (degree - len(cell)) for cell in cells]
+
+
+def _fit(function: Callable[[NDArray[np.float64]], NDArray[np.float64]], left: float) -> Polynomial:
+    """Chebyshev interpolant on (left, left + 1) in powers of r; the conversion is exact: nothing cancels."""
+    n = _FIT_NODES
+    angle = (np.arange(n) + 0.5) * math.pi / n
+    samples = function(left + 0.5 + 0.5 * np.cos(angle))
+    series = [2 / n * math.fsum(samples * np.cos(k * angle)) for k in range(n)]
+    series[0] /= 2
+    small = [abs(c) <= _FIT_TOLERANCE * max(map(abs, series)) for c in series]
+    length = next((k for k in range(1, n - 1) if small[k] and small[k + 1]), n)
+    return _chebyshev_to_powers(series[:length])
+
+
+def _chebyshev_to_powers(series: list[float]) -> Polynomial:
+    """sum_k series[k] T_k(2 r - 1) in powers of r, by T_k+1 = 2 (2 r - 1) T_k - T_k-1."""
+    before, now = [Fraction(0)], [Fraction(1)]
+    total = [Fraction(0)] * len(series)
+    for k, c in enumerate(series):
+        total = [t + Fraction(c) * (now[p] if p < len(now) else 0) for p, t in enumerate(total)]
+        factor = 1 if k == 0 else 2
+        following = [Fraction(0)] * (len(now) + 1)
+        for p, coefficient in enumerate(now):
+            following[p] -= factor * coefficient
+            following[p + 1] += 2 * factor * coefficient
+        for p, coefficient in enumerate(before if k else []):
+            following[p] -= coefficient
+        before, now = now, following
+    return total
