@@ -1,0 +1,183 @@
+# Copyright 2026 The event_perception authors
+# SPDX-License-Identifier: Apache-2.0
+"""The command line. Parsing lives here; every command imports what it needs when it runs.
+
+Exit codes: 0 done, 1 a known error in one line, 2 usage, 130 interrupted.
+"""
+
+import argparse
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from event_perception import __version__
+from event_perception.errors import EventPerceptionError
+
+INTERRUPTED = 130
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; returns the exit code."""
+    options = _parser().parse_args(arguments)
+    try:
+        options.command(options)
+    except EventPerceptionError as error:
+        print(f'event-perception: {error}', file=sys.stderr)
+        return 1
+    except FileNotFoundError as error:
+        print(f'event-perception: {error.filename}: no such file or folder', file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print('event-perception: interrupted', file=sys.stderr)
+        return INTERRUPTED
+    except BrokenPipeError:  # the reader of our output has gone, as in `... | head`
+        sys.stderr.close()
+        return 0
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog='event-perception', description='Egomotion, optical flow, images and odometry from event cameras.'
+    )
+    parser.add_argument('--version', action='version', version=__version__)
+    commands = parser.add_subparsers(title='commands', metavar='COMMAND', required=True)
+    for add in (_add_info, _add_run, _add_eval, _add_params, _add_bench, _add_demo):
+        add(commands)
+    return parser
+
+
+def _add_info(commands: Any) -> None:
+    command = commands.add_parser('info', help='say what a recording holds')
+    _add_input(command)
+    command.add_argument('--json', action='store_true', help='print JSON')
+    command.set_defaults(command=_info)
+
+
+def _add_run(commands: Any) -> None:
+    command = commands.add_parser('run', help='run the pipeline over a recording')
+    _add_input(command)
+    _add_configuration(command)
+    command.add_argument('--stages', metavar='NAMES', help='comma-separated: egomotion,flow,images,odometry')
+    command.add_argument('--start', type=float, default=0.0, metavar='S', help='skip this many seconds')
+    command.add_argument('--duration', type=float, metavar='S', help='stop after this many seconds')
+    command.add_argument('-o', '--output', type=Path, required=True, metavar='DIR', help='a new folder')
+    command.set_defaults(command=_run)
+
+
+def _add_eval(commands: Any) -> None:
+    command = commands.add_parser('eval', help='compare the results of a run with a reference')
+    command.add_argument('directory', type=Path, metavar='DIR', help='a folder written by run')
+    command.add_argument('--reference', type=Path, required=True, metavar='PATH', help='file or folder with the truth')
+    command.add_argument('--json', action='store_true', help='print JSON')
+    command.set_defaults(command=_eval)
+
+
+def _add_params(commands: Any) -> None:
+    command = commands.add_parser('params', help='list every parameter with default, range and meaning')
+    command.add_argument('stage', nargs='?', metavar='STAGE', help='only this branch, e.g. egomotion')
+    command.add_argument('--yaml', choices=('plain', 'ros'), help='print a configuration file instead')
+    command.set_defaults(command=_params)
+
+
+def _add_bench(commands: Any) -> None:
+    command = commands.add_parser('bench', help='measure speed as ratios inside one run')
+    command.add_argument('what', nargs='*', metavar='WHAT', help='codecs, images, binning, egomotion, ...')
+    command.add_argument('--json', action='store_true', help='print JSON')
+    command.set_defaults(command=_bench)
+
+
+def _add_demo(commands: Any) -> None:
+    command = commands.add_parser('demo', help='play the bundled recording through ROS 2 and report')
+    command.add_argument('-o', '--output', type=Path, default=Path('demo_report'), metavar='DIR')
+    command.set_defaults(command=_demo)
+
+
+def _add_input(command: argparse.ArgumentParser) -> None:
+    command.add_argument('input', type=Path, metavar='INPUT', help='bag, folder or file; its kind is recognised')
+    command.add_argument('--topic', metavar='NAME', help='topic of the events, where a bag holds several')
+
+
+def _add_configuration(command: argparse.ArgumentParser) -> None:
+    command.add_argument('--camera', type=Path, metavar='FILE', help='camera_info YAML or ECD calib.txt')
+    command.add_argument('--config', type=Path, metavar='FILE', help='YAML with parameters (see params)')
+    command.add_argument('--set', action='append', default=[], metavar='KEY=VALUE', help='one parameter')
+
+
+def _info(options: argparse.Namespace) -> None:
+    from event_perception.runs.offline import describe
+
+    information = describe(options.input, events_topic=options.topic)
+    print(json.dumps(information, indent=2) if options.json else _table(information))
+
+
+def _run(options: argparse.Namespace) -> None:
+    from event_perception.runs.offline import load_config, run_recording
+
+    config = load_config(options.config, options.set, options.stages)
+    metrics = run_recording(
+        options.input,
+        options.output,
+        config,
+        camera_file=options.camera,
+        start_s=options.start,
+        duration_s=options.duration,
+        events_topic=options.topic,
+        progress=_progress if sys.stderr.isatty() else None,
+    )
+    print(_table(metrics))
+    print(f'report: {options.output / "report.html"}')
+
+
+def _eval(options: argparse.Namespace) -> None:
+    from event_perception.runs.compare import compare
+
+    result = compare(options.directory, options.reference)
+    print(json.dumps(result, indent=2) if options.json else _table(result))
+
+
+def _params(options: argparse.Namespace) -> None:
+    from event_perception.runs.offline import parameters_text
+
+    print(parameters_text(options.stage, options.yaml))
+
+
+def _bench(options: argparse.Namespace) -> None:
+    from event_perception.evaluation.bench import run_benchmarks
+
+    result = run_benchmarks(options.what)
+    print(json.dumps(result, indent=2) if options.json else _table(result))
+
+
+def _demo(options: argparse.Namespace) -> None:
+    from event_perception.runs.demo import run_demo
+
+    table = run_demo(options.output, say=lambda text: print(text, flush=True))
+    print(_table(table))
+    print(f'report: {options.output / "report.html"}')
+
+
+def _progress(text: str) -> None:
+    print(f'\r\033[K{text}', end='', file=sys.stderr, flush=True)
+
+
+def _table(values: dict[str, Any], indent: str = '') -> str:
+    """Nested names and values as aligned lines."""
+    width = max((len(key) for key in values), default=0)
+    lines = []
+    for key, value in values.items():
+        if isinstance(value, dict):
+            lines += [f'{indent}{key}', _table(value, indent + '  ')]
+        else:
+            lines.append(f'{indent}{key:<{width}}  {_text(value)}')
+    return '\n'.join(lines)
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, float):
+        return f'{value:.6g}'
+    if isinstance(value, (list, tuple)):
+        return ', '.join(_text(element) for element in value) or '-'
+    return '-' if value is None else str(value)

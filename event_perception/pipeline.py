@@ -1,0 +1,319 @@
+# Copyright 2026 The event_perception authors
+# SPDX-License-Identifier: Apache-2.0
+"""One pipeline for nodes and command line: samples in, outputs out. No threads, no clock, no ROS.
+
+    events -> windows -> egomotion -> flow
+                                   -> odometry
+           -> images
+"""
+
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass, field, is_dataclass
+from functools import singledispatchmethod
+from time import perf_counter
+from typing import Any, TypeAlias, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from event_perception import flow, images, odometry
+from event_perception.config import flatten
+from event_perception.errors import CalibrationError, DataError
+from event_perception.events import (
+    DepthImage,
+    EventArray,
+    EventWindow,
+    FrameImage,
+    ImuSample,
+    SlicerCounts,
+    TwistPrior,
+    WindowSlicer,
+)
+from event_perception.flow.field import FlowField
+from event_perception.images.frame import ReconstructedImage
+from event_perception.motion import (
+    CameraModel,
+    EgomotionEstimator,
+    EgomotionResult,
+    image_of_warped_events,
+)
+from event_perception.odometry.estimate import OdometryEstimate
+from event_perception.pipeline_config import STAGES, PipelineConfig
+
+__all__ = ['STAGES', 'Output', 'Pipeline', 'PipelineConfig', 'PipelineCounts', 'WarpedEvents']
+
+IMU_MEMORY = 4096  # samples kept for the next windows: two seconds at 2 kHz
+DEPTH_MEMORY = 8  # depth images kept; a window takes the latest one that is not younger than it
+
+LONG_GAP_NS = 1_000_000_000  # after a silence this long, images start again instead of filling it
+
+Result = TypeVar('Result')
+Observer: TypeAlias = Callable[[str, int, float], None]
+
+
+@dataclass(frozen=True, eq=False)
+class WarpedEvents:
+    """Images of the events of one window, float32 (H, W): as they came, and warped to the reference time."""
+
+    t_ns: int
+    unwarped: NDArray[np.float32]
+    warped: NDArray[np.float32]
+
+
+Output: TypeAlias = EgomotionResult | FlowField | ReconstructedImage | OdometryEstimate | WarpedEvents
+
+
+@dataclass
+class PipelineCounts:
+    """Running totals; nothing that came in vanishes uncounted."""
+
+    events: int = 0
+    windows: int = 0
+    windows_without_camera: int = 0
+    converged: int = 0
+    evaluations: int = 0
+    images: int = 0
+    depth_dropped: int = 0
+    resets: int = 0
+    slicer: SlicerCounts = field(default_factory=SlicerCounts)
+
+    @property
+    def converged_share(self) -> float:
+        """Share of the windows with a camera whose egomotion converged."""
+        estimated = self.windows - self.windows_without_camera
+        return self.converged / estimated if estimated else float('nan')
+
+
+class Pipeline:
+    """Runs the stages that the configuration names, on whatever stream of samples it is given.
+
+    Args:
+        config: All parameters.
+        camera: The camera model; may come later as a sample.
+        observer: Called as ``observer(stage, t_ns, elapsed_s)`` after each computation.
+
+    Attributes:
+        active: Stages to compute now, plus 'warped' for images of warped events. Start-up value: the
+            configured stages. A node takes out what nobody subscribes to.
+    """
+
+    def __init__(
+        self,
+        config: PipelineConfig | None = None,
+        camera: CameraModel | None = None,
+        *,
+        observer: Observer | None = None,
+    ) -> None:
+        self.config = config or PipelineConfig()
+        self.active: set[str] = set(self.config.stages)
+        self.counts = PipelineCounts()
+        self._observer = observer
+        self._slicer = WindowSlicer(self.config.window)
+        self._imu: deque[ImuSample] = deque(maxlen=IMU_MEMORY)
+        self._depth: deque[DepthImage] = deque(maxlen=DEPTH_MEMORY)
+        self._prior: TwistPrior | None = None
+        self._size: tuple[int, int] | None = None
+        self._images: _ImageStage | None = None
+        self.camera: CameraModel | None = None
+        if camera is not None:
+            self._set_camera(camera)
+
+    @singledispatchmethod
+    def push(self, sample: Any) -> list[Output]:
+        """Take the next sample in time order; returns what it completes, oldest first.
+
+        Raises:
+            DataError: If the sample is of an unknown kind or of another sensor size than before.
+            CalibrationError: If a camera model does not fit the events.
+        """
+        raise DataError(f'the pipeline has no use for a {type(sample).__name__}')
+
+    @push.register
+    def _(self, sample: EventArray) -> list[Output]:
+        if not len(sample):
+            return []
+        self._check_size(sample)
+        self.counts.events += len(sample)
+        outputs: list[Output] = []
+        if self._images is not None:
+            outputs += self._timed('images', sample, self._images.push, self._wants('images'))
+        outputs += self._through_windows(self._slicer.push(sample))
+        self.counts.slicer = self._slicer.counts
+        return sorted(outputs, key=_instant)
+
+    @push.register
+    def _(self, sample: CameraModel) -> list[Output]:
+        if self.camera is None or sample != self.camera:
+            self._set_camera(sample)
+        return []
+
+    @push.register
+    def _(self, sample: ImuSample) -> list[Output]:
+        self._imu.append(sample)
+        return []
+
+    @push.register
+    def _(self, sample: DepthImage) -> list[Output]:
+        self._depth.append(sample)
+        return []
+
+    @push.register
+    def _(self, sample: FrameImage) -> list[Output]:
+        if self._images is not None:
+            self._images.push_frame(sample)
+        return []
+
+    @push.register
+    def _(self, sample: TwistPrior) -> list[Output]:
+        self._prior = sample
+        return []
+
+    def finish(self) -> list[Output]:
+        """Close the open window at the end of a recording."""
+        outputs = self._through_windows(self._slicer.flush())
+        self.counts.slicer = self._slicer.counts
+        return outputs
+
+    def reset(self) -> None:
+        """Forget all motion: the stream starts again elsewhere or elsewhen."""
+        self.counts.resets += 1
+        self._prior = None
+        self._imu.clear()
+        self._depth.clear()
+        if self.camera is not None:
+            self._estimator.reset()
+            self._odometry.reset()
+
+    def _set_camera(self, camera: CameraModel) -> None:
+        if self._size is not None:
+            _check_camera(camera, self._size)
+        self.camera = camera
+        config = self.config
+        self._estimator = EgomotionEstimator(camera, config.egomotion)
+        self._flow = flow.create(config.flow.method, camera, **_parameters(config.flow, config.flow.method))
+        self._odometry = odometry.create(
+            config.odometry.method, camera, **_parameters(config.odometry, config.odometry.method)
+        )
+
+    def _check_size(self, events: EventArray) -> None:
+        size = (events.height, events.width)
+        if self._size is None:
+            if self.camera is not None:
+                _check_camera(self.camera, size)
+            self._size = size
+            if 'images' in self.config.stages:
+                self._images = _ImageStage(self.config, *size)
+        elif self._size != size:
+            raise DataError(f'events of a {size} sensor after events of a {self._size} one (height, width)')
+
+    def _through_windows(self, windows: list[EventWindow]) -> list[Output]:
+        if self._slicer.counts.resets > self.counts.slicer.resets:
+            self.reset()
+        return [output for window in windows for output in self._through_stages(window)]
+
+    def _through_stages(self, window: EventWindow) -> list[Output]:
+        self.counts.windows += 1
+        if self.camera is None:
+            self.counts.windows_without_camera += 1
+            return []
+        if not self._wants('egomotion', 'flow', 'odometry', 'warped'):
+            return []
+        egomotion = self._egomotion(window)
+        outputs: list[Output] = [egomotion] if self._wants('egomotion') else []
+        depth = self._latest_depth(window.t1_ns)
+        if self._wants('flow'):
+            outputs.append(self._timed('flow', window, self._flow.update, egomotion, depth))
+        if self._wants('odometry'):
+            imu = tuple(s for s in self._imu if s.t_ns < window.t1_ns)
+            outputs.append(self._timed('odometry', window, self._odometry.update, egomotion, depth, imu))
+        if self._wants('warped'):
+            outputs.append(self._warped(window, egomotion))
+        return outputs
+
+    def _egomotion(self, window: EventWindow) -> EgomotionResult:
+        result = self._timed('egomotion', window, self._estimator.update, self._prior)
+        self.counts.evaluations += result.n_evaluations
+        self.counts.converged += result.converged
+        return result
+
+    def _warped(self, window: EventWindow, egomotion: EgomotionResult) -> WarpedEvents:
+        still = image_of_warped_events(window, self.camera, np.zeros(3))
+        return WarpedEvents(
+            window.t_ref_ns, still, image_of_warped_events(window, self.camera, egomotion.omega)
+        )
+
+    def _latest_depth(self, t_ns: int) -> DepthImage | None:
+        return next((depth for depth in reversed(self._depth) if depth.t_ns < t_ns), None)
+
+    def _wants(self, *stages: str) -> bool:
+        return not self.active.isdisjoint(stages)
+
+    def _timed(self, stage: str, subject: Any, function: Callable[..., Result], *arguments: Any) -> Result:
+        start_s = perf_counter()
+        result = function(subject, *arguments)
+        if self._observer is not None:
+            t_ns = subject.t_ref_ns if isinstance(subject, EventWindow) else int(subject.t_ns[-1])
+            self._observer(stage, t_ns, perf_counter() - start_s)
+        return result
+
+
+class _ImageStage:
+    """Feeds a reconstructor and reads it at the multiples of a period, however the events are cut."""
+
+    def __init__(self, config: PipelineConfig, height: int, width: int) -> None:
+        name = config.images.method
+        self._reconstructor = images.create(
+            name, height=height, width=width, **_parameters(config.images, name)
+        )
+        self._period_ns = round(config.images.period_s * 1e9)
+        self._disorder_ns = round(config.window.max_disorder_s * 1e9)
+        self._next_ns: int | None = None
+        self._newest_ns = 0
+
+    def push(self, events: EventArray, read: bool) -> list[Output]:
+        """Add events, reading an image at every instant that they pass."""
+        next_ns, start = self._aligned(int(events.t_ns[0])), 0
+        self._newest_ns = int(events.t_ns.max())
+        outputs: list[Output] = []
+        while next_ns <= self._newest_ns:
+            stop = start + int(np.argmax(events.t_ns[start:] >= next_ns))
+            self._reconstructor.push(events[start:stop])
+            if read:
+                outputs.append(ReconstructedImage(next_ns, self._reconstructor.image(next_ns)))
+            start, next_ns = stop, next_ns + self._period_ns
+        self._reconstructor.push(events[start:])
+        self._next_ns = next_ns
+        return outputs
+
+    def push_frame(self, frame: FrameImage) -> None:
+        """Hand an ordinary frame to a method that uses frames."""
+        push_frame = getattr(self._reconstructor, 'push_frame', None)
+        if push_frame is not None:
+            push_frame(frame)
+
+    def _aligned(self, first_ns: int) -> int:
+        """The next instant to read; after a jump in time, the first multiple of the period behind it."""
+        back, ahead = self._newest_ns - self._disorder_ns, self._newest_ns + LONG_GAP_NS
+        if self._next_ns is None or not back <= first_ns <= ahead:
+            return (first_ns // self._period_ns + 1) * self._period_ns
+        return self._next_ns
+
+
+def _parameters(stage: Any, method: str) -> dict[str, Any]:
+    """The parameters of the chosen method; a plug-in without a branch of its own takes its defaults."""
+    branch = getattr(stage, method, None)
+    return flatten(branch) if is_dataclass(branch) else {}
+
+
+def _check_camera(camera: CameraModel, size: tuple[int, int]) -> None:
+    if (camera.height, camera.width) != size:
+        raise CalibrationError(
+            f'the camera model is for {camera.width}x{camera.height}, the events come from a '
+            f'{size[1]}x{size[0]} sensor; give the calibration of this camera'
+        )
+
+
+def _instant(output: Output) -> int:
+    """The instant that an output describes."""
+    return output.t_ref_ns if isinstance(output, (EgomotionResult, FlowField)) else output.t_ns

@@ -1,0 +1,74 @@
+# Copyright 2026 The event_perception authors
+# SPDX-License-Identifier: Apache-2.0
+"""Every parameter of the pipeline, as one tree; each branch is declared beside its algorithm."""
+
+from dataclasses import dataclass
+
+from event_perception.config import param
+from event_perception.errors import ConfigError
+from event_perception.events import WindowConfig
+from event_perception.images.highpass import HighpassConfig
+from event_perception.motion import EgomotionConfig
+from event_perception.odometry.rotation import RotationOdometryConfig
+
+STAGES = ('egomotion', 'flow', 'images', 'odometry')
+"""What a pipeline can put out; flow and odometry rest on egomotion."""
+
+
+@dataclass(frozen=True, slots=True)
+class FlowStageConfig:
+    """Which flow estimator runs."""
+
+    method: str = param('rotation', 'Registered flow estimator.')
+
+
+@dataclass(frozen=True, slots=True)
+class ImagesStageConfig:
+    """Which image reconstruction runs, and how often it is read."""
+
+    method: str = param('highpass', 'Registered image reconstruction.')
+    period_s: float = param(
+        0.02, 'Time between images, seconds; images describe its multiples.', ge=1e-3, le=10.0, live=True
+    )
+    save_float: bool = param(False, 'Whether `run` also writes images as float32 .npy.')
+    highpass: HighpassConfig = HighpassConfig()
+
+
+@dataclass(frozen=True, slots=True)
+class OdometryStageConfig:
+    """Which odometry runs."""
+
+    method: str = param('rotation', 'Registered odometry.')
+    rotation: RotationOdometryConfig = RotationOdometryConfig()
+
+
+@dataclass(frozen=True, slots=True)
+class SpikesConfig:
+    """What a raw spike file does not say about itself."""
+
+    height: int = param(0, 'Rows of a raw spike file; 0 means unknown.', ge=0, le=65535)
+    width: int = param(0, 'Columns of a raw spike file; 0 means unknown.', ge=0, le=65535)
+    plane_period_ns: int = param(50_000, 'Time between planes of a raw spike file, nanoseconds.', ge=1)
+
+
+@dataclass(frozen=True, slots=True)
+class PipelineConfig:
+    """Everything that can be set; `event-perception params` prints it."""
+
+    stages: tuple[str, ...] = param(STAGES, 'Stages whose results are wanted: egomotion, flow, images, odometry.')
+    window: WindowConfig = WindowConfig()
+    egomotion: EgomotionConfig = EgomotionConfig()
+    flow: FlowStageConfig = FlowStageConfig()
+    images: ImagesStageConfig = ImagesStageConfig()
+    odometry: OdometryStageConfig = OdometryStageConfig()
+    spikes: SpikesConfig = SpikesConfig()
+
+    def __post_init__(self) -> None:
+        unknown = sorted(set(self.stages) - set(STAGES))
+        if unknown or not self.stages:
+            raise ConfigError(f'stages={list(self.stages)}: choose at least one of {list(STAGES)}')
+
+    @property
+    def needs_camera(self) -> bool:
+        """Whether any wanted stage needs a camera model."""
+        return bool({'egomotion', 'flow', 'odometry'} & set(self.stages))

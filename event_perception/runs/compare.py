@@ -1,0 +1,109 @@
+# Copyright 2026 The event_perception authors
+# SPDX-License-Identifier: Apache-2.0
+"""Comparing what a run wrote with a reference: angular velocity, trajectory, flow."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from event_perception.errors import DataError
+from event_perception.io.egomotion_csv import EgomotionTable, read_egomotion_csv
+from event_perception.runs.folder import finite
+from event_perception.runs.reference import AngularVelocity, find_reference
+
+
+def compare(directory: Path, reference: Path) -> dict[str, Any]:
+    """Every error that the run and the reference have the data for.
+
+    Args:
+        directory: A folder written by ``run``.
+        reference: A file or folder that ``find_reference`` knows.
+
+    Returns:
+        A tree with the branches angular_velocity, trajectory and flow, as far as both sides have them.
+
+    Raises:
+        DataError: If the run has no results, or nothing can be compared.
+    """
+    truth = find_reference(reference)
+    result: dict[str, Any] = {}
+    if (directory / 'egomotion.csv').is_file():
+        table = read_egomotion_csv(directory / 'egomotion.csv')
+        if truth.omega is not None:
+            result['angular_velocity'] = _rate_errors(table, truth.omega)
+        if truth.mean_omega_rad_s is not None:
+            result['mean_angular_velocity'] = _mean_rate_errors(table, truth.mean_omega_rad_s)
+    if truth.trajectory is not None and (directory / 'trajectory.tum').is_file():
+        from event_perception.evaluation.trajectory import trajectory_errors
+
+        result['trajectory'] = trajectory_errors(truth.trajectory, directory / 'trajectory.tum')
+    if truth.flow is not None and (directory / 'flow').is_dir():
+        result['flow'] = _flow_errors(directory / 'flow', truth.flow)
+    if not result:
+        raise DataError(f'{directory} and {reference} have nothing in common that can be compared')
+    return finite(result)
+
+
+def _rate_errors(table: EgomotionTable, truth: AngularVelocity) -> dict[str, Any]:
+    """RMS per component and mean angle between the vectors, over converged windows inside the reference."""
+    t_s = table.t_ns * 1e-9
+    reference = truth.at(t_s)
+    usable = table.converged & np.isfinite(reference).all(axis=1)
+    if not usable.any():
+        raise DataError(
+            f'no window of the run ({_span(t_s)}) lies inside the reference {truth.source} ({_span(truth.t_s)})'
+        )
+    error = table.omega_rad_s[usable] - reference[usable]
+    return {
+        'reference': truth.source,
+        'windows_compared': int(usable.sum()),
+        'windows_not_converged': int((~table.converged).sum()),
+        'rms_deg_s': float(np.rad2deg(np.sqrt(np.mean(error**2)))),
+        'rms_deg_s_per_axis': np.rad2deg(np.sqrt(np.mean(error**2, axis=0))).tolist(),
+        'median_error_deg_s': float(np.rad2deg(np.median(np.linalg.norm(error, axis=1)))),
+        'reference_rms_deg_s': float(np.rad2deg(np.sqrt(np.mean(reference[usable] ** 2)))),
+        'direction_median_deg': float(np.median(_angle_deg(table.omega_rad_s[usable], reference[usable]))),
+    }
+
+
+def _mean_rate_errors(table: EgomotionTable, mean_rad_s: NDArray[np.float64]) -> dict[str, Any]:
+    if not table.converged.any():
+        raise DataError('no window of the run converged: nothing to compare with the mean angular velocity')
+    estimate = table.omega_rad_s[table.converged].mean(axis=0)
+    return {
+        'estimate_rad_s': estimate.tolist(),
+        'reference_rad_s': mean_rad_s.tolist(),
+        'direction_deg': float(_angle_deg(estimate[None], mean_rad_s[None])[0]),
+        'magnitude_ratio': float(np.linalg.norm(estimate) / np.linalg.norm(mean_rad_s)),
+    }
+
+
+def _flow_errors(folder: Path, reference: Path) -> dict[str, Any]:
+    """Errors over all instants that both folders have, weighted by pixel."""
+    from event_perception.evaluation.metrics import flow_errors
+
+    names = sorted({f.name for f in folder.glob('*.npz')} & {f.name for f in reference.glob('*.npz')})
+    if not names:
+        raise DataError(f'{folder} and {reference} share no instant')
+    rows = []
+    for name in names:
+        with np.load(folder / name) as ours, np.load(reference / name) as truth:
+            valid = ours['valid'] & truth['valid']
+            if valid.any():
+                rows.append((int(valid.sum()), flow_errors(ours['flow_px_s'], truth['flow_px_s'], valid)))
+    weights = np.array([n for n, _ in rows], float)
+    keys = rows[0][1].keys() if rows else ()
+    return {'instants': len(names), 'pixels': int(weights.sum())} | {
+        key: float(np.average([errors[key] for _, errors in rows], weights=weights)) for key in keys
+    }
+
+
+def _angle_deg(a: NDArray[np.float64], b: NDArray[np.float64]) -> NDArray[np.float64]:
+    cosine = np.sum(a * b, axis=1) / (np.linalg.norm(a, axis=1) * np.linalg.norm(b, axis=1))
+    return np.rad2deg(np.arccos(np.clip(cosine, -1.0, 1.0)))
+
+
+def _span(t_s: NDArray[np.float64]) -> str:
+    return f'{t_s.min():.3f} to {t_s.max():.3f} s' if t_s.size else 'empty'

@@ -1,0 +1,108 @@
+# Copyright 2026 The event_perception authors
+# SPDX-License-Identifier: Apache-2.0
+"""What a run can be compared with, recognised by content: another run, trajectories, gyro files, flow."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.spatial.transform import Rotation
+
+from event_perception.errors import DataError
+from event_perception.io.egomotion_csv import read_egomotion_csv
+from event_perception.io.trajectory import read_trajectory
+
+RATE_STEP_S = 0.02  # span over which poses are differentiated: motion capture at 200 Hz is too noisy below it
+
+
+@dataclass(frozen=True, eq=False)
+class AngularVelocity:
+    """Angular velocity over time: ``t_s`` (n,), ``omega_rad_s`` (n, 3) in the camera frame, and its origin."""
+
+    t_s: NDArray[np.float64]
+    omega_rad_s: NDArray[np.float64]
+    source: str
+
+    def at(self, t_s: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Linear interpolation (m, 3); nan outside the span."""
+        columns = [np.interp(t_s, self.t_s, column, left=np.nan, right=np.nan) for column in self.omega_rad_s.T]
+        return np.stack(columns, axis=1)
+
+
+@dataclass(frozen=True)
+class Reference:
+    """What was found: any of angular velocity, a mean angular velocity, a trajectory file, flow files."""
+
+    omega: AngularVelocity | None = None
+    mean_omega_rad_s: NDArray[np.float64] | None = None
+    trajectory: Path | None = None
+    flow: Path | None = None
+
+
+def find_reference(path: Path) -> Reference:
+    """Look at a file or folder and say what it offers as truth.
+
+    Raises:
+        DataError: If nothing in it can serve as a reference.
+    """
+    if not path.exists():
+        raise DataError(f'{path}: no such file or folder to compare with')
+    found = _from_folder(path) if path.is_dir() else _from_file(path)
+    if found == Reference():
+        raise DataError(
+            f'{path} holds no reference; known: egomotion.csv, trajectory.tum or another TUM file, '
+            'groundtruth.txt, imu.txt, motion.txt, flow/*.npz'
+        )
+    return found
+
+
+def _from_folder(folder: Path) -> Reference:
+    trajectory = _first(folder, ('trajectory.tum', 'groundtruth.txt', 'groundtruth.tum'))
+    if (folder / 'egomotion.csv').is_file():
+        omega = _from_csv(folder / 'egomotion.csv')
+    elif (folder / 'imu.txt').is_file():
+        omega = _from_imu_file(folder / 'imu.txt')
+    else:
+        omega = None if trajectory is None else _from_poses(trajectory)
+    mean = folder / 'motion.txt'
+    return Reference(
+        omega,
+        np.loadtxt(mean).reshape(3) if mean.is_file() else None,
+        trajectory,
+        folder / 'flow' if (folder / 'flow').is_dir() else None,
+    )
+
+
+def _from_file(path: Path) -> Reference:
+    first = path.read_text(encoding='utf-8', errors='replace').partition('\n')[0]
+    if first.startswith('t_s,wx_rad_s'):
+        return Reference(omega=_from_csv(path))
+    return Reference(omega=_from_poses(path), trajectory=path)
+
+
+def _first(folder: Path, names: tuple[str, ...]) -> Path | None:
+    return next((folder / name for name in names if (folder / name).is_file()), None)
+
+
+def _from_csv(path: Path) -> AngularVelocity:
+    table = read_egomotion_csv(path)
+    return AngularVelocity(table.t_ns * 1e-9, table.omega_rad_s, path.name)
+
+
+def _from_imu_file(path: Path) -> AngularVelocity:
+    """ECD layout: t ax ay az gx gy gz."""
+    rows = np.loadtxt(path, ndmin=2)
+    return AngularVelocity(rows[:, 0], rows[:, 4:7], path.name)
+
+
+def _from_poses(path: Path) -> AngularVelocity:
+    """Body rates from a trajectory by central differences over ``RATE_STEP_S``."""
+    trajectory = read_trajectory(path)
+    t_s = (trajectory.t_ns - trajectory.t_ns[0]) * 1e-9
+    step = max(1, round(RATE_STEP_S / float(np.median(np.diff(t_s)))))
+    rotation = Rotation.from_quat(trajectory.quaternion_xyzw)
+    turned = (rotation[:-step].inv() * rotation[step:]).as_rotvec()
+    omega = turned / (t_s[step:] - t_s[:-step])[:, None]
+    middle = (t_s[step:] + t_s[:-step]) / 2 + trajectory.t_ns[0] * 1e-9
+    return AngularVelocity(middle, omega, f'{path.name}, differentiated over {RATE_STEP_S * 1e3:g} ms')
