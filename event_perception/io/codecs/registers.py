@@ -1,0 +1,47 @@
+# Copyright 2026 The event_perception authors
+# SPDX-License-Identifier: Apache-2.0
+"""Registers without a loop: the NumPy idioms that the fallback decoders share.
+
+A word stream sets registers and, with some words, reads them. The value that a word reads is the value set
+last before it; a running count of the setting words finds it.
+"""
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+def latest(is_set: NDArray[np.bool_], values: NDArray, initial: int) -> NDArray[np.int64]:
+    """The register as each word leaves it.
+
+    Args:
+        is_set: Which words set it, bool (n,).
+        values: What they set, one for each True of ``is_set``.
+        initial: Its value before the first word.
+
+    Returns:
+        int64 (n,).
+    """
+    history = np.concatenate(([initial], values)).astype(np.int64)
+    return history[np.cumsum(is_set)]
+
+
+def last_value(values: NDArray, initial: int) -> int:
+    """The register after all words."""
+    return int(values[-1]) if values.size else initial
+
+
+def first_index(mask: NDArray[np.bool_], start: int = 0) -> int:
+    """Index of the first True at or behind ``start``, else the length."""
+    found = np.flatnonzero(mask[start:])
+    return start + int(found[0]) if found.size else mask.size
+
+
+def set_bits(masks: NDArray, width: int) -> tuple[NDArray[np.intp], NDArray[np.int64]]:
+    """All set bits of all masks, lowest first, in the order of the masks.
+
+    Returns:
+        The index of the mask and the number of the bit, one entry a set bit.
+    """
+    bits = (masks[:, None] >> np.arange(width, dtype=masks.dtype)) & 1
+    owner, bit = np.nonzero(bits)
+    return owner, bit.astype(np.int64)
