@@ -1,6 +1,6 @@
 # Copyright 2026 The event_perception authors
 # SPDX-License-Identifier: Apache-2.0
-"""From the camera to the robot: a tree of transforms, and odometry of a frame rigidly fixed to the camera.
+"""Between camera and robot: a tree of transforms, and motion told in another frame of the same rigid body.
 
 A transform that is not known is an error here, never the identity.
 """
@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from event_perception.errors import CalibrationError
+from event_perception.events import ImuSample, TwistPrior
 from event_perception.motion.lie import hat, se3_adjoint, se3_inverse
 from event_perception.odometry.estimate import OdometryEstimate
 
@@ -95,6 +96,28 @@ def odometry_of_base(estimate: OdometryEstimate, T_base_camera: Transform) -> Od
         v_m_s=twist[:3],
         omega_rad_s=twist[3:],
         twist_covariance=adjoint @ estimate.twist_covariance @ adjoint.T,
+    )
+
+
+def twist_in_camera(twist: TwistPrior, T_camera_body: Transform) -> TwistPrior:
+    """The velocity of the camera that is fixed to a body whose velocity is known in its own frame."""
+    adjoint = se3_adjoint(T_camera_body)
+    moved = adjoint @ np.concatenate([twist.v_m_s, twist.omega_rad_s])
+    return replace(
+        twist, v_m_s=moved[:3], omega_rad_s=moved[3:], covariance=adjoint @ twist.covariance @ adjoint.T
+    )
+
+
+def imu_in_camera(imu: ImuSample, T_camera_imu: Transform, frame_id: str) -> ImuSample:
+    """The same measurement along the axes of the camera. The accelerometer stays where it is mounted: the
+    centripetal part of a lever to the camera is not added.
+    """
+    R = T_camera_imu[:3, :3]
+    return replace(
+        imu,
+        angular_velocity_rad_s=R @ imu.angular_velocity_rad_s,
+        linear_acceleration_m_s2=R @ imu.linear_acceleration_m_s2,
+        frame_id=frame_id,
     )
 
 

@@ -9,9 +9,10 @@ from hypothesis import strategies as st
 from numpy.testing import assert_allclose
 
 from event_perception.errors import CalibrationError
+from event_perception.events import ImuSample, TwistPrior
 from event_perception.motion.lie import se3_exp, se3_inverse
 from event_perception.odometry.estimate import OdometryEstimate
-from event_perception.odometry.frames import FrameTree, odometry_of_base
+from event_perception.odometry.frames import FrameTree, imu_in_camera, odometry_of_base, twist_in_camera
 
 twists = st.lists(st.floats(-1.5, 1.5), min_size=6, max_size=6).map(np.array)
 
@@ -114,3 +115,24 @@ def test_a_turning_robot_moves_a_camera_on_a_lever_but_not_its_own_base():
     told = odometry_of_base(estimate(np.eye(4), v=(0, 0.5, 0), omega=(0, 0, 1)), mount)
     assert_allclose(told.v_m_s, [0, 0, 0], atol=1e-15)
     assert_allclose(told.omega_rad_s, [0, 0, 1], atol=1e-15)
+
+
+OPTICAL_IN_BODY = np.array([[0.0, 0, 1, 0.5], [-1, 0, 0, 0], [0, -1, 0, 0], [0, 0, 0, 1]])
+"""A camera that looks forward, mounted half a metre ahead of the body's origin: T_body_camera."""
+
+
+def test_a_body_that_drives_and_turns_moves_its_camera_forward_and_sideways():
+    prior = TwistPrior(7, np.array([2.0, 0, 0]), np.array([0, 0, 1.0]), np.diag([1.0, 4, 9, 16, 25, 36]))
+    told = twist_in_camera(prior, se3_inverse(OPTICAL_IN_BODY))
+    assert_allclose(told.v_m_s, [-0.5, 0, 2], atol=1e-15)  # yaw to the left swings the camera to the left
+    assert_allclose(told.omega_rad_s, [0, -1, 0], atol=1e-15)
+    assert_allclose(np.diag(told.covariance), [4 + 36 / 4, 9 + 25 / 4, 1, 25, 36, 16], atol=1e-12)
+    assert told.t_ns == 7
+
+
+def test_an_imu_is_read_along_the_axes_of_the_camera():
+    imu = ImuSample(7, np.array([1.0, 2, 3]), np.array([0, 0, 9.81]), 'imu')
+    told = imu_in_camera(imu, se3_inverse(OPTICAL_IN_BODY), 'optical')
+    assert told.angular_velocity_rad_s.tolist() == [-2, -3, 1]
+    assert told.linear_acceleration_m_s2.tolist() == [0, -9.81, 0]
+    assert told.frame_id == 'optical'
