@@ -39,9 +39,23 @@ def first_index(mask: NDArray[np.bool_], start: int = 0) -> int:
 def set_bits(masks: NDArray, width: int) -> tuple[NDArray[np.intp], NDArray[np.int64]]:
     """All set bits of all masks, lowest first, in the order of the masks.
 
+    Args:
+        masks: Unsigned values below 2**32, shape (n,).
+        width: Number of bits that can be set.
+
     Returns:
         The index of the mask and the number of the bit, one entry a set bit.
     """
-    bits = (masks[:, None] >> np.arange(width, dtype=masks.dtype)) & 1
-    owner, bit = np.nonzero(bits)
+    in_bytes = masks.astype('<u4').view(np.uint8).reshape(-1, 4)
+    owner, bit = np.nonzero(np.unpackbits(in_bytes, axis=1, count=width, bitorder='little'))
     return owner, bit.astype(np.int64)
+
+
+def wraps(values: NDArray[np.int64], half_period: int) -> NDArray[np.int64]:
+    """How often a counter has wrapped at each value, since the first.
+
+    Neighbours lie less than half a period apart: a larger fall is a wrap, a larger rise takes one back, as
+    when one late value follows the wrap.
+    """
+    step = np.diff(values, prepend=values[:1])
+    return np.cumsum((step < -half_period).astype(np.int64) - (step > half_period))
