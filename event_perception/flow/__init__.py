@@ -1,3 +1,33 @@
 # Copyright 2026 The event_perception authors
 # SPDX-License-Identifier: Apache-2.0
 """Optical flow from events."""
+
+from typing import TYPE_CHECKING, Any
+
+from event_perception.config import build
+from event_perception.flow.field import FlowEstimator, FlowField
+from event_perception.registry import Registry
+
+if TYPE_CHECKING:
+    from event_perception.motion.camera import CameraModel
+
+__all__ = ['FLOW_ESTIMATORS', 'FlowEstimator', 'FlowField', 'create']
+
+FLOW_ESTIMATORS = Registry('flow', {'rotation': 'event_perception.flow.motion_field:MotionField'})
+
+
+def create(name: str, camera: 'CameraModel', **params: Any) -> FlowEstimator:
+    """Make a flow estimator by name.
+
+    Args:
+        name: A registered name: a class with a ``config_type``, constructed from (config, camera).
+        camera: Model of the camera, with the sensor's size.
+        params: Fields of its configuration; what is not named keeps its default.
+
+    Raises:
+        PluginError: If the name is unknown.
+        ConfigError: If a parameter is unknown or not allowed.
+    """
+    cls = FLOW_ESTIMATORS.load(name)
+    estimator: FlowEstimator = cls(build(cls.config_type, params), camera)
+    return estimator
