@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from event_perception.events import EventArray
 from event_perception.io.codecs.backend import njit
+from event_perception.io.codecs.popcount import popcount
 from event_perception.io.codecs.registers import first_index, last_value, latest, set_bits, wraps
 from event_perception.io.codecs.state import BEFORE_TIME, IGNORED, OUTSIDE, REGISTERS, UNKNOWN
 from event_perception.io.codecs.triggers import Triggers
@@ -38,13 +39,9 @@ def _capacity(words: NDArray, size: int, head: int) -> tuple[int, int]:
     events, triggers = 0, 0
     for k in range(0, words.shape[0], size):
         kind = words[k + head] >> 28
-        if kind <= CD_ON:
-            mask = words[k + 1 - head] if size == 2 else np.uint32(1)
-            while mask:
-                mask &= mask - np.uint32(1)
-                events += 1
-        elif kind == EXT_TRIGGER:
-            triggers += 1
+        mask = np.int64(words[k + 1 - head]) if size == 2 else np.int64(1)
+        events += popcount(mask) if kind <= CD_ON else 0
+        triggers += kind == EXT_TRIGGER
     return events, triggers
 
 

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from event_perception.events import EventArray
 from event_perception.io.codecs.backend import njit
+from event_perception.io.codecs.popcount import popcount
 from event_perception.io.codecs.registers import latest, set_bits
 from event_perception.io.codecs.state import OUTSIDE, UNKNOWN
 from event_perception.io.codecs.triggers import NO_TRIGGERS, Triggers
@@ -30,15 +31,10 @@ NS_PER_US = 1000
 def _capacity(words: NDArray) -> tuple[int, int]:
     """One event a set bit of a vector word: an exact upper bound."""
     events = 0
-    for word in words:
+    for k in range(words.shape[0]):
+        word = np.int64(words[k])
         code = word >> 12
-        if code == ADDR_Y:
-            events += 1
-        elif code == VECT_8:
-            mask = word & 0xFF
-            while mask:
-                mask &= mask - 1
-                events += 1
+        events += (code == ADDR_Y) + popcount(word & (code == VECT_8) * 0xFF)
     return events, 0
 
 
