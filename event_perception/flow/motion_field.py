@@ -57,7 +57,7 @@ class MotionField:
         self._shape = (camera.height, camera.width)
         rotation, translation = flow_basis(camera)
         finite = np.isfinite(rotation) & np.isfinite(translation)
-        self._invertible: NDArray[np.bool_] = finite.all(axis=(0, 1))
+        self._invertible = np.asarray(finite.all(axis=(0, 1)))
         self._rotation = np.where(self._invertible, rotation, 0.0).astype(np.float32)
         self._translation = np.where(self._invertible, translation, 0.0).astype(np.float32)
 
