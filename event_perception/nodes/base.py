@@ -1,0 +1,148 @@
+# Copyright 2026 The event_perception authors
+# SPDX-License-Identifier: Apache-2.0
+"""The node around a pipeline. The executor's thread reads messages, one worker computes and publishes.
+
+subscriptions -> inbox -> worker: pipeline -> publishers
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+from time import monotonic
+from traceback import format_exception
+
+from rclpy.clock import Clock, ClockType
+from rclpy.node import Node
+
+from event_perception.clock import SensorClock
+from event_perception.errors import EventPerceptionError
+from event_perception.events import EventArray
+from event_perception.io import read_camera
+from event_perception.motion import CameraModel
+from event_perception.nodes.config import NodeConfig
+from event_perception.nodes.diagnostics import Diagnostics
+from event_perception.nodes.inbox import Inbox, Item, Worker
+from event_perception.nodes.inputs import Inputs
+from event_perception.nodes.outputs import Outputs
+from event_perception.nodes.parameters import NodeParameters
+from event_perception.nodes.statistics import Statistics
+from event_perception.nodes.transforms import TransformListener
+from event_perception.nodes.warm_up import warm_up
+from event_perception.pipeline import STAGES, Pipeline
+from event_perception.pipeline_config import PipelineConfig
+
+STOP_TIMEOUT_S = 5.0
+LOG_PERIOD_S = 5.0
+DIAGNOSTICS_PERIOD_S = 1.0
+
+
+class PerceptionNode:
+    """Runs some stages of the pipeline on topics.
+
+    Args:
+        name: Name of the node.
+        stages: Default of the parameter ``stages``.
+
+    Attributes:
+        failure: The unexpected error that ended the worker, if one has.
+
+    Raises:
+        EventPerceptionError: If a parameter or the calibration file is not usable.
+    """
+
+    def __init__(self, name: str, stages: Sequence[str] = STAGES) -> None:
+        self.node = Node(name)
+        self.failure: Exception | None = None
+        self._logger = self.node.get_logger()
+        own = NodeParameters[NodeConfig](self.node, NodeConfig, on_change=self._change_node)
+        self._settings = NodeParameters[PipelineConfig](
+            self.node, PipelineConfig, defaults={'stages': tuple(stages)}, on_change=self._change_pipeline
+        )
+        self._changed: PipelineConfig | None = None
+        self._build(own.config, self._settings.config)
+
+    def _build(self, own: NodeConfig, settings: PipelineConfig) -> None:
+        statistics, clock = Statistics(), SensorClock(own.clock)
+        transforms = TransformListener(self.node)
+        self._statistics = statistics
+        self._pipeline = Pipeline(settings, _camera(own), observer=self._observe)
+        self._inbox = Inbox(
+            max_events=own.inbox.max_events,
+            max_lag_ns=round(own.inbox.max_lag_s * 1e9),
+            max_samples=own.inbox.max_samples,
+        )
+        self._worker = Worker(self._inbox, self._handle, self._fail)
+        warm_up(settings)
+        self._inputs = Inputs(
+            self.node, own, inbox=self._inbox, clock=clock, transforms=transforms, statistics=statistics
+        )
+        self._outputs = Outputs(
+            self.node,
+            own,
+            settings.stages,
+            inputs=self._inputs,
+            clock=clock,
+            transforms=transforms,
+            statistics=statistics,
+        )
+        self._diagnostics = Diagnostics(
+            self.node, statistics, inputs=self._inputs, inbox=self._inbox, pipeline=self._pipeline
+        )
+
+    def start(self) -> None:
+        """Begin to compute, and to tell how it goes once a second."""
+        self._worker.start()
+        # Not the node's clock: under simulated time that may stand still, and then diagnostics matter most.
+        steady = Clock(clock_type=ClockType.STEADY_TIME)
+        self.node.create_timer(DIAGNOSTICS_PERIOD_S, self._diagnostics.publish, clock=steady)
+        self._logger.info(f'ready: {", ".join(self._settings.config.stages)}')
+
+    def stop(self) -> None:
+        """Wait for the computation in hand, say what was done, and let go of ROS."""
+        if not self._worker.stop(STOP_TIMEOUT_S):
+            self._logger.error(f'the worker has not ended within {STOP_TIMEOUT_S:g} s')
+        self._logger.info(f'done: {self._diagnostics.summary()}')
+        self.node.destroy_node()
+
+    def _handle(self, item: Item) -> None:
+        """The worker's part: one sample through the pipeline, its results out."""
+        self._take_changes()
+        self._pipeline.active = self._outputs.wanted()
+        try:
+            outputs = self._pipeline.push(item.sample)
+        except EventPerceptionError as error:
+            self._refuse(item, error)
+            return
+        for output in outputs:
+            self._outputs.publish(output)
+        if isinstance(item.sample, EventArray):
+            self._statistics.count('events processed', len(item.sample))
+        if outputs:
+            self._statistics.time('latency', monotonic() - item.arrival_s)
+
+    def _refuse(self, item: Item, error: EventPerceptionError) -> None:
+        name = 'events refused' if isinstance(item.sample, EventArray) else 'samples refused'
+        self._statistics.count(name, len(item.sample) if isinstance(item.sample, EventArray) else 1)
+        self._logger.warning(f'input refused: {error}', throttle_duration_sec=LOG_PERIOD_S)
+
+    def _take_changes(self) -> None:
+        changed, self._changed = self._changed, None
+        if changed is not None:
+            self._pipeline.reconfigure(changed)
+
+    def _change_pipeline(self, config: PipelineConfig) -> None:
+        self._changed = config  # the worker takes it over between two samples
+
+    def _change_node(self, config: NodeConfig) -> None:
+        self._outputs.config = config.output
+
+    def _observe(self, stage: str, t_ns: int, elapsed_s: float) -> None:
+        self._statistics.time(stage, elapsed_s)
+
+    def _fail(self, error: Exception) -> None:
+        """An error nobody expected ends the node: going on would hide it."""
+        self.failure = error
+        self._logger.fatal(''.join(format_exception(error)))
+
+
+def _camera(config: NodeConfig) -> CameraModel | None:
+    return read_camera(Path(config.camera_file)) if config.camera_file else None

@@ -1,0 +1,70 @@
+# Copyright 2026 The event_perception authors
+# SPDX-License-Identifier: Apache-2.0
+"""Parameters of the nodes themselves: what comes in, which frames, how much may wait. No ROS here."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from event_perception.clock import ClockConfig
+from event_perception.config import param
+
+EVENT_PACKET = 'event_camera_msgs/msg/EventPacket'
+EVENT_ARRAY = 'dvs_msgs/msg/EventArray'
+
+
+@dataclass(frozen=True, slots=True)
+class InboxConfig:
+    """What may wait for the worker; beyond it the oldest is dropped and counted."""
+
+    max_events: int = param(2_000_000, 'Most events that wait.', ge=1000)
+    max_lag_s: float = param(0.2, 'Most sensor time that waiting events span, seconds.', ge=0.01, le=60.0)
+    max_samples: int = param(2000, 'Most other messages (IMU, depth, images) that wait.', ge=1)
+
+
+@dataclass(frozen=True, slots=True)
+class OutputConfig:
+    """Form of what is published."""
+
+    image_encoding: Literal['mono8', 'mono16', '32FC1'] = param('mono8', 'Encoding of `~/image`.')
+    unobserved_variance: float = param(
+        1000.0,
+        'Variance of a velocity that is not estimated, (m/s)^2; below 9999, which RTAB-Map takes for lost.',
+        ge=1.5,
+        le=9000.0,
+    )
+    flow_full_scale_px_s: float = param(
+        500.0, 'Speed that is drawn in full colour on `~/flow_image`, px/s.', ge=1.0, live=True
+    )
+    path_period_s: float = param(0.1, 'Time between poses of `~/path`, seconds.', ge=0.001)
+    path_length: int = param(2000, 'Most poses of `~/path`; the oldest go first.', ge=2)
+
+
+@dataclass(frozen=True, slots=True)
+class NodeConfig:
+    """All parameters of a node beside those of the pipeline: inputs and frames, and three branches."""
+
+    events_type: Literal['event_camera_msgs/msg/EventPacket', 'dvs_msgs/msg/EventArray'] = param(
+        EVENT_PACKET, 'Type of the messages on `events`.'
+    )
+    events_depth: int = param(1000, 'Messages that ROS keeps for us on `events`.', ge=1, le=100_000)
+    camera_file: str = param(
+        '', 'Calibration file (camera_info YAML or ECD calib.txt); empty: wait for `camera_info`.'
+    )
+    imu_topic: str = param('', 'sensor_msgs/Imu to use, empty for none.')
+    depth_topic: str = param('', 'sensor_msgs/Image 32FC1 or 16UC1 with depth to use, empty for none.')
+    image_topic: str = param('', 'sensor_msgs/Image with ordinary frames to use, empty for none.')
+    odom_prior_topic: str = param('', 'nav_msgs/Odometry with a velocity to start from, empty for none.')
+    sample_stamps: Literal['ros', 'sensor'] = param(
+        'ros',
+        'What stamps of IMU, depth, frames and prior mean: ROS time, or the sensor time of the events '
+        '(libcaer_driver stamps IMU and frames so).',
+    )
+    camera_frame: str = param('', 'Optical frame; empty: the frame_id of the events.')
+    base_frame: str = param('', 'Frame whose odometry is told, through tf; empty: the optical frame itself.')
+    odom_frame: str = param('odom', 'Frame that odometry is told in.')
+    publish_tf: bool = param(
+        False, 'Whether to publish odom_frame -> base_frame on /tf; a transform has one owner.'
+    )
+    inbox: InboxConfig = InboxConfig()
+    output: OutputConfig = OutputConfig()
+    clock: ClockConfig = ClockConfig()
