@@ -1,3 +1,48 @@
 # Copyright 2026 The event_perception authors
 # SPDX-License-Identifier: Apache-2.0
-"""Bytes, messages, bags and files to arrays, and back."""
+"""Bytes, messages, bags and files to arrays, and back. Names are loaded on first use."""
+
+from importlib import import_module
+from typing import Any
+
+_PUBLIC = {
+    'BagWriter': 'writer',
+    'EgomotionCsvWriter': 'egomotion_csv',
+    'EventPacketStream': 'event_packets',
+    'PoseSample': 'trajectory',
+    'Recording': 'recording',
+    'RecordingConfig': 'recording',
+    'RecordingInfo': 'recording',
+    'StreamInfo': 'recording',
+    'TumWriter': 'trajectory',
+    'camera_from_message': 'messages',
+    'decode_event_packet': 'decode',
+    'depth_from_message': 'image_messages',
+    'fill_camera_info': 'fill_messages',
+    'fill_event_packet': 'fill_messages',
+    'fill_image': 'image_messages',
+    'fill_imu': 'fill_messages',
+    'fill_odometry': 'fill_messages',
+    'fill_transform': 'fill_messages',
+    'fill_twist': 'fill_messages',
+    'frame_from_message': 'image_messages',
+    'image_to_array': 'image_messages',
+    'imu_from_message': 'messages',
+    'open_recording': 'recognise',
+    'read_camera': 'camera_file',
+    'read_egomotion': 'egomotion_csv',
+    'read_trajectory': 'trajectory',
+    'twist_from_message': 'messages',
+}
+
+__all__ = list(_PUBLIC)
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _PUBLIC:
+        raise AttributeError(f'module {__name__!r} has no attribute {name!r}')
+    return getattr(import_module(f'{__name__}.{_PUBLIC[name]}'), name)
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)
