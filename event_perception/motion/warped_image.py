@@ -1,0 +1,50 @@
+# Copyright 2026 The event_perception authors
+# SPDX-License-Identifier: Apache-2.0
+"""The image of warped events, for people to look at and for contrast to be measured."""
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from event_perception.events import EventArray, EventWindow
+from event_perception.motion.camera import CameraModel
+from event_perception.motion.grid import BinGrid
+from event_perception.motion.rotation_variance import BearingEvents, RotationVariance
+
+
+def bearing_events(window: EventWindow, camera: CameraModel) -> tuple[BearingEvents, int]:
+    """Undistorted events of weight 1, and how many were dropped because their pixel has no bearing."""
+    table = camera.bearings()
+    xy = table[window.y, window.x]
+    known = np.isfinite(xy[:, 0])
+    d = window.dt_s
+    dropped = len(window) - int(np.count_nonzero(known))
+    if dropped:
+        xy, d = xy[known], d[known]
+    x, y = np.ascontiguousarray(xy[:, 0]), np.ascontiguousarray(xy[:, 1])
+    return BearingEvents(x, y, np.ascontiguousarray(d), np.ones(len(d), np.float32)), dropped
+
+
+def image_of_warped_events(
+    events: EventArray | EventWindow,
+    camera: CameraModel,
+    omega_rad_s: ArrayLike,
+    *,
+    kernel: str = 'bilinear',
+    grid: BinGrid | None = None,
+) -> NDArray[np.float32]:
+    """Undistorted events, turned back to the reference instant and counted.
+
+    Args:
+        events: A window, or events whose middle instant is the reference.
+        camera: The camera.
+        omega_rad_s: Angular velocity (3,), rad/s, optical frame.
+        kernel: 'bilinear', 'rect' or 'gaussian' votes.
+        grid: The bins; by default the pixels of the undistorted camera.
+
+    Returns:
+        Votes per bin, float32 (height, width) of the grid.
+    """
+    window = EventWindow.from_events(events) if isinstance(events, EventArray) else events
+    objective = RotationVariance(grid or BinGrid.of_image(camera), kernel)
+    objective.set_events(bearing_events(window, camera)[0])
+    return objective.image(np.asarray(omega_rad_s, np.float64))
