@@ -114,7 +114,8 @@ def _info(options: argparse.Namespace) -> None:
 
 
 def _run(options: argparse.Namespace) -> None:
-    from event_perception.runs.offline import load_config, run_recording
+    from event_perception.runs.configuration import load_config
+    from event_perception.runs.offline import Stretch, run_recording
 
     config = load_config(options.config, options.set, options.stages)
     metrics = run_recording(
@@ -122,8 +123,7 @@ def _run(options: argparse.Namespace) -> None:
         options.output,
         config,
         camera_file=options.camera,
-        start_s=options.start,
-        duration_s=options.duration,
+        stretch=Stretch(options.start, options.duration),
         events_topic=options.topic,
         progress=_progress if sys.stderr.isatty() else None,
     )
@@ -139,7 +139,7 @@ def _eval(options: argparse.Namespace) -> None:
 
 
 def _params(options: argparse.Namespace) -> None:
-    from event_perception.runs.offline import parameters_text
+    from event_perception.runs.configuration import parameters_text
 
     print(parameters_text(options.stage, options.yaml))
 

@@ -7,7 +7,10 @@ from dataclasses import dataclass
 from event_perception.config import param
 from event_perception.errors import ConfigError
 from event_perception.events import WindowConfig
+from event_perception.flow.motion_field import MotionFieldConfig
+from event_perception.images.complementary import ComplementaryConfig
 from event_perception.images.highpass import HighpassConfig
+from event_perception.io import RecordingConfig
 from event_perception.motion import EgomotionConfig
 from event_perception.odometry.rotation import RotationOdometryConfig
 
@@ -20,6 +23,7 @@ class FlowStageConfig:
     """Which flow estimator runs."""
 
     method: str = param('rotation', 'Registered flow estimator.')
+    rotation: MotionFieldConfig = MotionFieldConfig()
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +36,7 @@ class ImagesStageConfig:
     )
     save_float: bool = param(False, 'Whether `run` also writes images as float32 .npy.')
     highpass: HighpassConfig = HighpassConfig()
+    complementary: ComplementaryConfig = ComplementaryConfig()
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +66,7 @@ class PipelineConfig:
     flow: FlowStageConfig = FlowStageConfig()
     images: ImagesStageConfig = ImagesStageConfig()
     odometry: OdometryStageConfig = OdometryStageConfig()
+    recording: RecordingConfig = RecordingConfig()
     spikes: SpikesConfig = SpikesConfig()
 
     def __post_init__(self) -> None:

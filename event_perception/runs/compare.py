@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from event_perception.errors import DataError
-from event_perception.io.egomotion_csv import EgomotionTable, read_egomotion_csv
+from event_perception.io.egomotion_csv import EgomotionTable, read_egomotion
 from event_perception.runs.folder import finite
-from event_perception.runs.reference import AngularVelocity, find_reference
+from event_perception.runs.reference import AngularVelocity, find_reference, seconds
 
 
 def compare(directory: Path, reference: Path) -> dict[str, Any]:
@@ -30,7 +30,7 @@ def compare(directory: Path, reference: Path) -> dict[str, Any]:
     truth = find_reference(reference)
     result: dict[str, Any] = {}
     if (directory / 'egomotion.csv').is_file():
-        table = read_egomotion_csv(directory / 'egomotion.csv')
+        table = read_egomotion(directory / 'egomotion.csv')
         if truth.omega is not None:
             result['angular_velocity'] = _rate_errors(table, truth.omega)
         if truth.mean_omega_rad_s is not None:
@@ -48,7 +48,7 @@ def compare(directory: Path, reference: Path) -> dict[str, Any]:
 
 def _rate_errors(table: EgomotionTable, truth: AngularVelocity) -> dict[str, Any]:
     """RMS per component and mean angle between the vectors, over converged windows inside the reference."""
-    t_s = table.t_ns * 1e-9
+    t_s = seconds(table.t_ns)
     reference = truth.at(t_s)
     usable = table.converged & np.isfinite(reference).all(axis=1)
     if not usable.any():

@@ -29,6 +29,7 @@ from event_perception.motion.result import EgomotionResult
 from event_perception.odometry.estimate import OdometryEstimate
 from event_perception.pipeline import Output, WarpedEvents
 from event_perception.pipeline_config import PipelineConfig
+from event_perception.runs.stopwatch import Stopwatch
 
 LIBRARIES = ('numpy', 'scipy', 'numba', 'opencv-python-headless', 'torch', 'rosbags', 'ros-rclpy')
 
@@ -66,8 +67,8 @@ class RunFolder:
                 writer.close()
 
     @singledispatchmethod
-    def write(self, output: Output, solve_ms: float = float('nan')) -> None:
-        """Add one output to its file.
+    def write(self, output: Output, stopwatch: Stopwatch | None = None) -> None:
+        """Add one output to its file; the stopwatch knows how long it took.
 
         Raises:
             DataError: If there is no file for such an output.
@@ -75,31 +76,32 @@ class RunFolder:
         raise DataError(f'no file for a {type(output).__name__}')
 
     @write.register
-    def _(self, output: EgomotionResult, solve_ms: float = float('nan')) -> None:
+    def _(self, output: EgomotionResult, stopwatch: Stopwatch | None = None) -> None:
         if self._egomotion is None:
             self._egomotion = EgomotionCsvWriter(self.path / 'egomotion.csv')
+        solve_ms = float('nan') if stopwatch is None else stopwatch.take_ms('egomotion', output.t_ref_ns)
         self._egomotion.write(output, solve_ms)
 
     @write.register
-    def _(self, output: OdometryEstimate, solve_ms: float = float('nan')) -> None:
+    def _(self, output: OdometryEstimate, stopwatch: Stopwatch | None = None) -> None:
         if self._trajectory is None:
             self._trajectory = TumWriter(self.path / 'trajectory.tum')
         self._trajectory.write(output.t_ns, output.T_odom_camera)
 
     @write.register
-    def _(self, output: FlowField, solve_ms: float = float('nan')) -> None:
+    def _(self, output: FlowField, stopwatch: Stopwatch | None = None) -> None:
         file = self._folder('flow') / f'{output.t_ref_ns}.npz'
         np.savez_compressed(file, flow_px_s=output.flow_px_s, valid=output.valid)
 
     @write.register
-    def _(self, output: ReconstructedImage, solve_ms: float = float('nan')) -> None:
+    def _(self, output: ReconstructedImage, stopwatch: Stopwatch | None = None) -> None:
         stem = self._folder('images') / str(output.t_ns)
         cv2.imwrite(f'{stem}.png', np.rint(output.value * 255).astype(np.uint8))
         if self._save_float:
             np.save(f'{stem}.npy', output.value)
 
     @write.register
-    def _(self, output: WarpedEvents, solve_ms: float = float('nan')) -> None:
+    def _(self, output: WarpedEvents, stopwatch: Stopwatch | None = None) -> None:
         file = self._folder('warped') / f'{output.t_ns}.npz'
         np.savez_compressed(file, unwarped=output.unwarped, warped=output.warped)
 

@@ -3,48 +3,41 @@
 """Running the pipeline over a recording: the same pipeline as in the nodes, without ROS."""
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from time import perf_counter
 from typing import Any
 
-import yaml
-
-from event_perception.config import build, flat_to_nested, flatten, markdown, nested_to_flat, parameters, parse
-from event_perception.errors import CalibrationError, ConfigError, DataError
+from event_perception.errors import CalibrationError
 from event_perception.events import EventArray
-from event_perception.io import Recording, open_recording, read_camera
+from event_perception.io import Recording, RecordingConfig, open_recording, read_camera
 from event_perception.motion import CameraModel
-from event_perception.pipeline import Pipeline
+from event_perception.pipeline import Output, Pipeline
 from event_perception.pipeline_config import PipelineConfig
 from event_perception.runs.folder import RunFolder, finite
 from event_perception.runs.report import write_report
 from event_perception.runs.stopwatch import Stopwatch
 from event_perception.runs.summary import Tally, summarise
 
-WARPED_EVERY = 25  # windows between two stored images of warped events: pictures for the report, not data
+WARPED_EVERY = 25  # windows between two stored pairs of event images: pictures for the report, not data
 
+Progress = Callable[[str], None]
 logger = logging.getLogger('event_perception')
+
+
+@dataclass(frozen=True, slots=True)
+class Stretch:
+    """Which part of a recording is meant: seconds from its first event; None for the rest of it."""
+
+    start_s: float = 0.0
+    duration_s: float | None = None
 
 
 def describe(path: Path, *, events_topic: str | None = None) -> dict[str, Any]:
     """What a recording holds, as a plain tree."""
     return finite(open_recording(path, events_topic=events_topic).describe())
-
-
-def load_config(file: Path | None, assignments: Sequence[str], stages: str | None) -> PipelineConfig:
-    """Parameters from a YAML file, then from ``name=value`` texts, then the stages.
-
-    Raises:
-        ConfigError: If the file is no mapping, or a name or value is not allowed.
-    """
-    flat: dict[str, Any] = {}
-    if file is not None:
-        flat |= _read_flat(file)
-    flat |= dict(parse(PipelineConfig, text) for text in assignments)
-    if stages is not None:
-        flat['stages'] = [name.strip() for name in stages.split(',') if name.strip()]
-    return build(PipelineConfig, flat)
 
 
 def run_recording(
@@ -53,10 +46,9 @@ def run_recording(
     config: PipelineConfig,
     *,
     camera_file: Path | None = None,
-    start_s: float = 0.0,
-    duration_s: float | None = None,
+    stretch: Stretch | None = None,
     events_topic: str | None = None,
-    progress: Callable[[str], None] | None = None,
+    progress: Progress | None = None,
 ) -> dict[str, Any]:
     """Run the pipeline over a recording and leave a run folder with a report.
 
@@ -65,8 +57,7 @@ def run_recording(
         directory: A new or empty folder for the results.
         config: All parameters.
         camera_file: Calibration; without it the recording must hold one, unless only images are wanted.
-        start_s: How much of the recording to skip, seconds.
-        duration_s: How much of it to process, seconds; None for all.
+        stretch: The part to process.
         events_topic: Which topic holds the events, where there are several.
         progress: Called with a line of text now and then.
 
@@ -76,17 +67,87 @@ def run_recording(
     Raises:
         CalibrationError: If a stage needs a camera model and there is none.
     """
-    recording = open_recording(path, events_topic=events_topic)
+    recording = open_recording(path, config=config.recording, events_topic=events_topic)
     camera = _camera(recording, camera_file, config)
-    stopwatch, tally = Stopwatch(), Tally()
-    pipeline = Pipeline(config, camera, observer=stopwatch)
-    with RunFolder(directory, config) as folder, _log_to(folder.path / 'log.txt'):
-        start = perf_counter()
-        span = _drive(recording.samples(start_s=start_s, duration_s=duration_s), pipeline, folder, tally, stopwatch, progress)
-        metrics = summarise(pipeline.counts, tally, stopwatch, recorded_s=span, wall_s=perf_counter() - start)
-        metrics['input'] = recording.warnings()
-        for name, count in metrics['input'].items():
-            logger.warning('%s: %s', name, count)
+    with RunFolder(directory, config) as folder, log_to(folder.path / 'log.txt'):
+        run = _Run(Pipeline(config, camera, observer=(stopwatch := Stopwatch())), folder, stopwatch)
+        metrics = run.over(recording, stretch or Stretch(), progress)
         folder.write_metrics(metrics)
-    write_report(directory, title=f'{path.name}: run', metrics=metrics)
+    write_report(directory, title=f'Run over {path.name}')
     return finite(metrics)
+
+
+class _Run:
+    """Drives one pipeline over one recording into one folder."""
+
+    def __init__(self, pipeline: Pipeline, folder: RunFolder, stopwatch: Stopwatch) -> None:
+        self._pipeline, self._folder, self._stopwatch = pipeline, folder, stopwatch
+        self._tally = Tally()
+        self._first_ns: int | None = None
+        self._last_ns = 0
+
+    def over(self, recording: Recording, stretch: Stretch, progress: Progress | None) -> dict[str, Any]:
+        """Process everything; returns the metrics."""
+        start = perf_counter()
+        for sample in recording.samples(start_s=stretch.start_s, duration_s=stretch.duration_s):
+            if isinstance(sample, EventArray) and len(sample):
+                self._follow(sample, progress)
+            self._store(self._pipeline.push(sample))
+        self._store(self._pipeline.finish())
+        wall_s = perf_counter() - start
+        metrics = summarise(
+            self._pipeline.counts, self._tally, self._stopwatch, recorded_s=self._span_s(), wall_s=wall_s
+        )
+        return metrics | {'left_out': _logged(recording.warnings())}
+
+    def _follow(self, events: EventArray, progress: Progress | None) -> None:
+        """Note the time reached, and take a picture of warped events now and then."""
+        if self._first_ns is None:
+            self._first_ns = int(events.t_ns[0])
+        self._last_ns = max(self._last_ns, int(events.t_ns[-1]))
+        if self._pipeline.config.needs_camera:
+            due = self._pipeline.counts.windows % WARPED_EVERY == 0
+            (self._pipeline.active.add if due else self._pipeline.active.discard)('warped')
+        if progress is not None:
+            progress(f'{self._span_s():.2f} s of the recording, {self._pipeline.counts.events * 1e-6:.1f} M events')
+
+    def _store(self, outputs: list[Output]) -> None:
+        for output in outputs:
+            self._tally.add(output)
+            self._folder.write(output, self._stopwatch)
+
+    def _span_s(self) -> float:
+        return 0.0 if self._first_ns is None else (self._last_ns - self._first_ns) * 1e-9
+
+
+@contextmanager
+def log_to(path: Path) -> Iterator[None]:
+    """Write what the package logs into a file, too."""
+    handler = logging.FileHandler(path, encoding='utf-8')
+    handler.setFormatter(logging.Formatter('%(asctime)s %(levelname)s %(name)s: %(message)s'))
+    root = logging.getLogger('event_perception')
+    root.addHandler(handler)
+    try:
+        yield
+    finally:
+        root.removeHandler(handler)
+        handler.close()
+
+
+def _camera(recording: Recording, file: Path | None, config: PipelineConfig) -> CameraModel | None:
+    """The calibration from the file or the recording; an error only if a stage needs one."""
+    info = recording.info(count_events=False)
+    if file is not None:
+        return read_camera(file, height=info.height, width=info.width)
+    if info.camera is None and config.needs_camera:
+        raise CalibrationError(
+            f'{recording.path} holds no calibration, and {", ".join(config.stages)} need one: '
+            'give --camera FILE, or --stages images'
+        )
+    return info.camera
+
+
+def _logged(warnings: dict[str, int]) -> dict[str, int]:
+    for name, count in warnings.items():
+        logger.warning('%s: %d', name, count)
+    return warnings

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
 from event_perception.errors import DataError
-from event_perception.io.egomotion_csv import read_egomotion_csv
+from event_perception.io.egomotion_csv import read_egomotion
 from event_perception.io.trajectory import read_trajectory
 
 RATE_STEP_S = 0.02  # span over which poses are differentiated: motion capture at 200 Hz is too noisy below it
@@ -40,6 +40,11 @@ class Reference:
     flow: Path | None = None
 
 
+def seconds(t_ns: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Times as float64 seconds: exact to a microsecond even since 1970, enough to interpolate."""
+    return t_ns.astype(np.float64) * 1e-9
+
+
 def find_reference(path: Path) -> Reference:
     """Look at a file or folder and say what it offers as truth.
 
@@ -59,12 +64,13 @@ def find_reference(path: Path) -> Reference:
 
 def _from_folder(folder: Path) -> Reference:
     trajectory = _first(folder, ('trajectory.tum', 'groundtruth.txt', 'groundtruth.tum'))
+    omega: AngularVelocity | None = None
     if (folder / 'egomotion.csv').is_file():
         omega = _from_csv(folder / 'egomotion.csv')
     elif (folder / 'imu.txt').is_file():
         omega = _from_imu_file(folder / 'imu.txt')
-    else:
-        omega = None if trajectory is None else _from_poses(trajectory)
+    elif trajectory is not None:
+        omega = _from_poses(trajectory)
     mean = folder / 'motion.txt'
     return Reference(
         omega,
@@ -86,8 +92,8 @@ def _first(folder: Path, names: tuple[str, ...]) -> Path | None:
 
 
 def _from_csv(path: Path) -> AngularVelocity:
-    table = read_egomotion_csv(path)
-    return AngularVelocity(table.t_ns * 1e-9, table.omega_rad_s, path.name)
+    table = read_egomotion(path)
+    return AngularVelocity(seconds(table.t_ns), table.omega_rad_s, path.name)
 
 
 def _from_imu_file(path: Path) -> AngularVelocity:
@@ -99,10 +105,10 @@ def _from_imu_file(path: Path) -> AngularVelocity:
 def _from_poses(path: Path) -> AngularVelocity:
     """Body rates from a trajectory by central differences over ``RATE_STEP_S``."""
     trajectory = read_trajectory(path)
-    t_s = (trajectory.t_ns - trajectory.t_ns[0]) * 1e-9
+    t_s = seconds(trajectory.t_ns - trajectory.t_ns[0])
     step = max(1, round(RATE_STEP_S / float(np.median(np.diff(t_s)))))
-    rotation = Rotation.from_quat(trajectory.quaternion_xyzw)
+    rotation = Rotation.from_matrix(trajectory.T_world_body[:, :3, :3])
     turned = (rotation[:-step].inv() * rotation[step:]).as_rotvec()
     omega = turned / (t_s[step:] - t_s[:-step])[:, None]
-    middle = (t_s[step:] + t_s[:-step]) / 2 + trajectory.t_ns[0] * 1e-9
+    middle = (t_s[step:] + t_s[:-step]) / 2 + float(trajectory.t_ns[0]) * 1e-9
     return AngularVelocity(middle, omega, f'{path.name}, differentiated over {RATE_STEP_S * 1e3:g} ms')
