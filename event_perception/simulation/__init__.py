@@ -1,3 +1,31 @@
 # Copyright 2026 The event_perception authors
 # SPDX-License-Identifier: Apache-2.0
-"""Scenes, trajectories and sensors with exact truth."""
+"""Scenes, trajectories and sensors with exact truth. Names are loaded on first use."""
+
+from importlib import import_module
+from typing import Any
+
+_PUBLIC = {
+    'DvsConfig': 'dvs_config',
+    'DvsEmulator': 'dvs',
+    'Panorama': 'panorama',
+    'SimulatedSequence': 'sequence',
+    'SpikeEmulator': 'spikes',
+    'SplineTrajectory': 'trajectories',
+    'TextureConfig': 'textures',
+    'dvs_preset': 'dvs_config',
+    'rotation_sequence': 'rotations',
+    'rotation_set': 'rotations',
+}
+
+__all__ = [*_PUBLIC]
+
+
+def __getattr__(name: str) -> Any:
+    if name in _PUBLIC:
+        return getattr(import_module(f'{__name__}.{_PUBLIC[name]}'), name)
+    raise AttributeError(f'module {__name__!r} has no attribute {name!r}')
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -1,0 +1,205 @@
+# Copyright 2026 The event_perception authors
+# SPDX-License-Identifier: Apache-2.0
+"""How the camera moves: a spline through poses, and builders of such splines.
+
+The spline is the truth: position is a quintic spline, orientation a rotation spline, so velocity, angular
+velocity and acceleration are its exact derivatives, whatever the poses came from.
+"""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy.interpolate import make_interp_spline
+from scipy.spatial.transform import Rotation, RotationSpline
+
+from event_perception.errors import DataError
+from event_perception.simulation.signals import smooth_signal
+
+KNOTS_PER_PERIOD = 40  # of the fastest component of a generated motion
+MARGIN_S = 0.1  # generated motions start before and end after what is asked, so that ends are like the rest
+# camera axes (x right, y down, z forward) of a camera that looks along world x, z up
+LOOK_ALONG_X = Rotation.from_matrix([[0, 0, 1], [-1, 0, 0], [0, -1, 0]])
+
+
+class SplineTrajectory:
+    """A camera pose that is smooth in time.
+
+    Args:
+        t_s: Knot times (n,), increasing, n >= 6.
+        position_m: Camera centres in the world (n, 3).
+        orientation: Rotations world from camera (n).
+
+    Raises:
+        DataError: If there are too few knots or times do not increase.
+    """
+
+    def __init__(self, t_s: ArrayLike, position_m: ArrayLike, orientation: Rotation) -> None:
+        knots = np.asarray(t_s, np.float64)
+        if knots.size < 6 or not (np.diff(knots) > 0).all():
+            raise DataError(f'a trajectory needs 6 or more increasing times; got {knots.size}')
+        self.start_s, self.end_s = float(knots[0]), float(knots[-1])
+        self._position = make_interp_spline(knots, np.asarray(position_m, np.float64), k=5)
+        self._velocity, self._acceleration = self._position.derivative(1), self._position.derivative(2)
+        self._orientation = RotationSpline(knots, orientation)
+
+    def pose(self, t_s: ArrayLike) -> NDArray[np.float64]:
+        """T_world_camera (n, 4, 4) at instants (n,)."""
+        t = self._inside(t_s)
+        T = np.zeros((t.size, 4, 4))
+        T[:, :3, :3] = self._orientation(t).as_matrix()
+        T[:, :3, 3] = self._position(t)
+        T[:, 3, 3] = 1.0
+        return T
+
+    def omega(self, t_s: ArrayLike) -> NDArray[np.float64]:
+        """Angular velocity in the camera frame (n, 3), rad/s."""
+        return self._orientation(self._inside(t_s), 1)
+
+    def velocity(self, t_s: ArrayLike) -> NDArray[np.float64]:
+        """Velocity of the camera in the camera frame (n, 3), m/s."""
+        t = self._inside(t_s)
+        return self._orientation(t).inv().apply(self._velocity(t))
+
+    def acceleration_world(self, t_s: ArrayLike) -> NDArray[np.float64]:
+        """Acceleration of the camera in the world frame (n, 3), m/s^2, gravity not included."""
+        return self._acceleration(self._inside(t_s))
+
+    def _inside(self, t_s: ArrayLike) -> NDArray[np.float64]:
+        t = np.atleast_1d(np.asarray(t_s, np.float64))
+        if t.size and not (t.min() >= self.start_s - 1e-9 and t.max() <= self.end_s + 1e-9):
+            raise DataError(
+                f'time {t.min():g}..{t.max():g} s is outside the trajectory {self.start_s:g}..{self.end_s:g} s'
+            )
+        return t
+
+
+def random_rotation(
+    rng: np.random.Generator, *, duration_s: float, omega_rms_rad_s: float, bandwidth_hz: float
+) -> SplineTrajectory:
+    """Pure rotation with a smooth random angular velocity.
+
+    Its root mean square over the duration and the three axes is ``omega_rms_rad_s``. The camera turns
+    anywhere; the orientation is integrated from the angular velocity by the Magnus expansion of fourth order.
+    """
+    signal = smooth_signal(rng, rms=np.ones(3), low_hz=0.05 * bandwidth_hz, high_hz=bandwidth_hz)
+    inside = np.linspace(0, duration_s, 2001)
+    signal = signal.scaled(omega_rms_rad_s / np.sqrt(np.mean(signal(inside) ** 2)))
+    knots = _knots(duration_s, bandwidth_hz)
+    orientation = _integrate(signal, knots, LOOK_ALONG_X)
+    return SplineTrajectory(knots, np.zeros((knots.size, 3)), orientation)
+
+
+def hand_held(
+    rng: np.random.Generator,
+    *,
+    duration_s: float,
+    position_rms_m: float,
+    rotation_rms_rad: float,
+    bandwidth_hz: float = 2.0,
+    centre_m: ArrayLike = (0.0, 0.0, 0.0),
+    orientation: Rotation = LOOK_ALONG_X,
+) -> SplineTrajectory:
+    """A camera waved by hand about one pose: slow wandering and, falling with frequency, quicker shake."""
+    low_hz = 0.05 * bandwidth_hz
+    shift = smooth_signal(rng, rms=[position_rms_m] * 3, low_hz=low_hz, high_hz=bandwidth_hz, slope=1.0)
+    turn = smooth_signal(rng, rms=[rotation_rms_rad] * 3, low_hz=low_hz, high_hz=bandwidth_hz, slope=1.0)
+    knots = _knots(duration_s, bandwidth_hz)
+    return SplineTrajectory(
+        knots, np.asarray(centre_m) + shift(knots), orientation * Rotation.from_rotvec(turn(knots))
+    )
+
+
+def looking_at(
+    position: Callable[[NDArray], NDArray],
+    target_m: ArrayLike,
+    *,
+    duration_s: float,
+    bandwidth_hz: float = 1.0,
+) -> SplineTrajectory:
+    """A camera that moves along ``position(t) -> (n, 3)`` and always looks at a point; world z is up."""
+    knots = _knots(duration_s, bandwidth_hz)
+    centre = position(knots)
+    forward = np.asarray(target_m, np.float64) - centre
+    forward /= np.linalg.norm(forward, axis=1, keepdims=True)
+    right = np.cross(forward, [0.0, 0.0, 1.0])
+    right /= np.linalg.norm(right, axis=1, keepdims=True)
+    axes = np.stack([right, np.cross(forward, right), forward], axis=-1)
+    return SplineTrajectory(knots, centre, Rotation.from_matrix(axes))
+
+
+def orbit(
+    *,
+    duration_s: float,
+    radius_m: float = 1.5,
+    rate_rad_s: float = 0.4,
+    height_m: float = 1.0,
+    radial_m: float = 0.0,
+    radial_hz: float = 0.2,
+    vertical_m: float = 0.0,
+    vertical_hz: float = 0.25,
+    target_m: ArrayLike = (0.0, 0.0, 0.5),
+) -> SplineTrajectory:
+    """A circle about a target, with radial or vertical oscillation where asked."""
+
+    def position(t: NDArray) -> NDArray:
+        radius = radius_m + radial_m * np.sin(2 * np.pi * radial_hz * t)
+        height = height_m + vertical_m * np.sin(2 * np.pi * vertical_hz * t)
+        angle = rate_rad_s * t
+        return np.stack([radius * np.cos(angle), radius * np.sin(angle), height], axis=-1)
+
+    fastest = max(radial_hz, vertical_hz, abs(rate_rad_s) / (2 * np.pi))
+    return looking_at(position, target_m, duration_s=duration_s, bandwidth_hz=4 * fastest)
+
+
+def from_poses(t_s: ArrayLike, position_m: ArrayLike, quaternion_xyzw: ArrayLike) -> SplineTrajectory:
+    """A trajectory through measured poses; its time starts at 0."""
+    t = np.asarray(t_s, np.float64)
+    return SplineTrajectory(t - t[0], position_m, Rotation.from_quat(np.asarray(quaternion_xyzw)))
+
+
+def from_file(
+    path: str | Path, *, start_s: float = 0.0, duration_s: float | None = None, spacing_s: float = 0.02
+) -> SplineTrajectory:
+    """Read ``t x y z qx qy qz qw`` lines (TUM, ECD groundtruth.txt), T_world_camera.
+
+    Args:
+        path: Text file; '#' starts a comment.
+        start_s: Skipped at the beginning.
+        duration_s: Read; all when None.
+        spacing_s: Smallest distance of knots. Measured poses jitter; knots at full rate would turn that into
+            velocity noise of the truth.
+
+    Raises:
+        DataError: If rows do not have 8 columns.
+    """
+    rows = np.loadtxt(path, comments='#', ndmin=2)
+    if rows.shape[1] != 8:
+        raise DataError(f'{path}: {rows.shape[1]} columns; a trajectory has t x y z qx qy qz qw')
+    t = rows[:, 0] - rows[0, 0]
+    end_s = np.inf if duration_s is None else start_s + duration_s + 2 * spacing_s
+    rows = rows[(t >= start_s) & (t <= end_s)]
+    keep = np.unique(np.searchsorted(rows[:, 0], np.arange(rows[0, 0], rows[-1, 0], spacing_s)))
+    return from_poses(rows[keep, 0], rows[keep, 1:4], rows[keep, 4:8])
+
+
+def _knots(duration_s: float, bandwidth_hz: float) -> NDArray[np.float64]:
+    n = int(np.ceil((duration_s + 2 * MARGIN_S) * bandwidth_hz * KNOTS_PER_PERIOD)) + 6
+    return np.linspace(-MARGIN_S, duration_s + MARGIN_S, n)
+
+
+def _integrate(omega: Callable[[NDArray], NDArray], t_s: NDArray, start: Rotation) -> Rotation:
+    """R' = R [omega]_x from one instant to the next: Magnus expansion, two Gauss points a step."""
+    step = np.diff(t_s)[:, None]
+    offset = np.sqrt(3) / 6
+    middle = t_s[:-1] + 0.5 * step[:, 0]
+    a, b = omega(middle - offset * step[:, 0]), omega(middle + offset * step[:, 0])
+    turns = Rotation.from_rotvec(0.5 * step * (a + b) + np.sqrt(3) / 12 * step**2 * np.cross(a, b))
+    quaternions = np.empty((t_s.size, 4))
+    current = start
+    quaternions[0] = current.as_quat()
+    for k in range(step.size):
+        current = current * turns[k]
+        quaternions[k + 1] = current.as_quat()
+    return Rotation.from_quat(quaternions)
