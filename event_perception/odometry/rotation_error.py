@@ -12,11 +12,12 @@ frame. With G = R J_l(increment), J_l the left Jacobian of SO(3), phi grows by G
 
 import math
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-Matrix = NDArray[np.float64]
+Matrix = NDArray[Any]
 
 
 @dataclass(frozen=True, eq=False)
@@ -89,7 +90,7 @@ def _integrated_noise(ratio: float) -> float:
 def _propagated(
     error: RotationError, A: Matrix, F: Matrix, noise_orientation: Matrix, noise_cross: Matrix, Q: Matrix
 ) -> RotationError:
-    """phi' = phi + A e + n, e' = F e + w, with E[n n^T], E[n w^T] and E[w w^T] given."""
+    """One step phi' = phi + A e + n, e' = F e + w, with E[n n^T], E[n w^T] and E[w w^T] given."""
     mixed = A @ error.cross.T
     orientation = error.orientation + mixed + mixed.T + A @ error.rate @ A.T + noise_orientation
     cross = (error.cross + A @ error.rate) @ F.T + noise_cross

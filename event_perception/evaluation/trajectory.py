@@ -1,0 +1,155 @@
+# Copyright 2026 The event_perception authors
+# SPDX-License-Identifier: Apache-2.0
+"""Errors of a trajectory against a reference: absolute after alignment (ATE), and relative over a time (RPE).
+
+Sources: Umeyama, PAMI 1991 (alignment); Sturm and others, IROS 2012 (ATE, RPE); Zhang and Scaramuzza, IROS 2018.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.spatial.transform import Rotation
+
+from event_perception.errors import DataError
+from event_perception.io.trajectory import Trajectory, read_trajectory
+
+LEAST_PAIRS = 3
+STANDING_M = 1e-6  # an estimate that moves less than this over its whole length has no positions to align
+
+
+@dataclass(frozen=True, eq=False)
+class Alignment:
+    """Similarity that maps estimated positions onto the reference: ``scale * rotation @ p + translation``."""
+
+    rotation: NDArray[np.float64]
+    translation: NDArray[np.float64]
+    scale: float
+
+    def apply(self, positions: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Positions (n, 3) in the reference frame."""
+        return self.scale * positions @ self.rotation.T + self.translation
+
+
+def trajectory_errors(
+    reference: Path, estimate: Path, *, max_difference_s: float = 0.02, delta_s: float = 1.0
+) -> dict[str, float]:
+    """Compare two trajectory files; see ``errors_of_trajectories``."""
+    return errors_of_trajectories(
+        read_trajectory(reference),
+        read_trajectory(estimate),
+        max_difference_s=max_difference_s,
+        delta_s=delta_s,
+    )
+
+
+def errors_of_trajectories(
+    reference: Trajectory, estimate: Trajectory, *, max_difference_s: float = 0.02, delta_s: float = 1.0
+) -> dict[str, float]:
+    """Errors of the poses that both trajectories have at about the same time.
+
+    Args:
+        reference: The truth.
+        estimate: What is judged.
+        max_difference_s: Poses further apart in time are not compared, seconds.
+        delta_s: Over which time relative errors are taken, seconds.
+
+    Returns:
+        ``pairs``, ``path_m``; ``ate_rmse_m``, ``ate_mean_m``, ``ate_median_m``, ``ate_max_m`` after SE(3)
+        alignment; ``ate_scaled_rmse_m`` and ``scale`` after Sim(3) alignment; ``orientation_rmse_deg`` and
+        ``orientation_end_deg`` after the best rotation; ``rpe_rmse_m`` and ``rpe_rmse_deg``. Positions of an
+        estimate that never moves (rotation odometry) are not judged: nan. Orientations are comparable only if
+        both trajectories are of the same body frame.
+
+    Raises:
+        DataError: If fewer than three poses can be compared.
+    """
+    of_reference, of_estimate = associate(reference.t_ns, estimate.t_ns, round(max_difference_s * 1e9))
+    if len(of_reference) < LEAST_PAIRS:
+        raise DataError(
+            f'{len(of_reference)} poses lie within {max_difference_s:g} s of each other; need {LEAST_PAIRS}. '
+            'Do both trajectories use the same time base?'
+        )
+    t_ns = estimate.t_ns[of_estimate]
+    truth, ours = reference.T_world_body[of_reference], estimate.T_world_body[of_estimate]
+    path_m = float(np.linalg.norm(np.diff(truth[:, :3, 3], axis=0), axis=1).sum())
+    errors = {'pairs': float(len(t_ns)), 'path_m': path_m}
+    errors |= _position_errors(truth[:, :3, 3], ours[:, :3, 3])
+    errors |= _orientation_errors(truth[:, :3, :3], ours[:, :3, :3])
+    return errors | _relative_errors(t_ns, truth, ours, round(delta_s * 1e9))
+
+
+def associate(
+    first_ns: NDArray[np.int64], second_ns: NDArray[np.int64], max_difference_ns: int
+) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """Indices of pairs: each instant of the shorter series with the nearest one of the longer (sorted)."""
+    if len(second_ns) > len(first_ns):
+        of_second, of_first = associate(second_ns, first_ns, max_difference_ns)
+        return of_first, of_second
+    if not len(second_ns):
+        return np.zeros(0, np.intp), np.zeros(0, np.intp)
+    right = np.minimum(np.searchsorted(first_ns, second_ns), len(first_ns) - 1)
+    left = np.maximum(right - 1, 0)
+    nearer_left = second_ns - first_ns[left] <= first_ns[right] - second_ns
+    nearest = np.where(nearer_left, left, right)
+    close = np.abs(first_ns[nearest] - second_ns) <= max_difference_ns
+    return nearest[close], np.flatnonzero(close)
+
+
+def align(
+    reference: NDArray[np.float64], estimate: NDArray[np.float64], *, with_scale: bool = False
+) -> Alignment:
+    """The similarity that brings estimated positions (n, 3) closest to the reference (n, 3), least squares."""
+    centre_r, centre_e = reference.mean(axis=0), estimate.mean(axis=0)
+    r, e = reference - centre_r, estimate - centre_e
+    U, D, Vt = np.linalg.svd(r.T @ e / len(r))
+    mirror = np.diag([1.0, 1.0, np.sign(np.linalg.det(U) * np.linalg.det(Vt))])
+    rotation = U @ mirror @ Vt
+    scale = float(np.trace(np.diag(D) @ mirror) / np.mean(np.sum(e**2, axis=1))) if with_scale else 1.0
+    return Alignment(rotation, centre_r - scale * rotation @ centre_e, scale)
+
+
+def _position_errors(truth: NDArray[np.float64], ours: NDArray[np.float64]) -> dict[str, float]:
+    names = ('ate_rmse_m', 'ate_mean_m', 'ate_median_m', 'ate_max_m', 'ate_scaled_rmse_m', 'scale')
+    if np.ptp(ours, axis=0).max() < STANDING_M:
+        return dict.fromkeys(names, float('nan'))
+    rigid, similar = align(truth, ours), align(truth, ours, with_scale=True)
+    error = np.linalg.norm(rigid.apply(ours) - truth, axis=1)
+    scaled = np.linalg.norm(similar.apply(ours) - truth, axis=1)
+    values = (_rms(error), error.mean(), np.median(error), error.max(), _rms(scaled), similar.scale)
+    return {name: float(value) for name, value in zip(names, values)}
+
+
+def _orientation_errors(truth: NDArray[np.float64], ours: NDArray[np.float64]) -> dict[str, float]:
+    """After turning the estimate as a whole by the best rotation."""
+    turn = Rotation.from_matrix(truth) * Rotation.from_matrix(ours).inv()
+    angle = (turn.mean().inv() * turn).magnitude()
+    started = (turn[0].inv() * turn[-1]).magnitude()
+    return {
+        'orientation_rmse_deg': float(np.rad2deg(_rms(angle))),
+        'orientation_end_deg': float(np.rad2deg(started)),
+    }
+
+
+def _relative_errors(
+    t_ns: NDArray[np.int64], truth: NDArray[np.float64], ours: NDArray[np.float64], delta_ns: int
+) -> dict[str, float]:
+    """Over all pairs of poses that are this far apart in time."""
+    later = np.searchsorted(t_ns, t_ns + delta_ns)
+    first = np.flatnonzero(later < len(t_ns))
+    if not first.size:
+        return {'rpe_rmse_m': float('nan'), 'rpe_rmse_deg': float('nan')}
+    moved_truth = np.linalg.inv(truth[first]) @ truth[later[first]]
+    moved_ours = np.linalg.inv(ours[first]) @ ours[later[first]]
+    error = np.linalg.inv(moved_truth) @ moved_ours
+    angle = Rotation.from_matrix(error[:, :3, :3]).magnitude()
+    stands = np.ptp(ours[:, :3, 3], axis=0).max() < STANDING_M
+    return {
+        'rpe_rmse_m': float('nan') if stands else _rms(np.linalg.norm(error[:, :3, 3], axis=1)),
+        'rpe_rmse_deg': float(np.rad2deg(_rms(angle))),
+    }
+
+
+def _rms(values: NDArray[np.float64]) -> float:
+    return float(np.sqrt(np.mean(values**2)))
