@@ -15,6 +15,11 @@ from event_perception.errors import CalibrationError, DataError
 from event_perception.events import EventArray
 from event_perception.io.bag_storage import Bag, RawMessage, TopicInfo
 from event_perception.io.bag_types import ARRAY_TYPES, PACKET_TYPES
+from event_perception.io.codecs.dvs_event_array import (
+    EventArrayMessage,
+    decode_event_array_cdr,
+    decode_event_array_ros1,
+)
 from event_perception.io.codecs.spike_planes import ENCODING as SPIKE_PLANES
 from event_perception.io.event_packets import EventPacketStream, SpikePacketStream
 from event_perception.io.image_messages import DEPTH_UNITS_M, depth_from_message, frame_from_message
@@ -118,7 +123,7 @@ class BagRecording(Recording):
 
     def _size_of(self, raw: RawMessage) -> tuple[int, int]:
         if raw.type in ARRAY_TYPES:
-            events = self._arrays(raw)
+            events = _event_array(self._bag, raw, self.config).events
             return events.height, events.width
         message = self._bag.deserialize(raw)
         return int(message.height), int(message.width)
@@ -168,9 +173,6 @@ class BagRecording(Recording):
             self._warnings.update(self._bag.warnings)
             self._warnings.update(_unused(self._topics, self._uses, self._bag))
 
-    def _arrays(self, raw: RawMessage) -> EventArray:
-        return _event_array(self._bag, raw)
-
 
 class _Reader:
     """Messages of the used topics to samples; keeps what must be remembered from message to message."""
@@ -180,28 +182,39 @@ class _Reader:
         self._bag, self._uses = bag, uses
         self._packets = EventPacketStream(clock)
         self._spikes = SpikePacketStream(clock)
-        self._clock = clock
+        self._clock, self._config = clock, config
+        self._understood, self._outside = False, 0
         self._latest_camera: CameraModel | None = None
         self._refused: dict[str, int] = {}
 
     def samples(self, raw: RawMessage) -> list[tuple[int, Sample]]:
         use = self._uses[raw.topic]
-        if use == 'events' and raw.type in ARRAY_TYPES:
-            return _timed(_event_array(self._bag, raw))
-        message = self._bag.deserialize(raw)
-        if use == 'events':
-            return _timed(self._packets.push(message))
-        if use == 'spikes':
-            planes = self._spikes.push(message)
-            return [] if planes is None else [(planes.next_ns - planes.plane_period_ns, planes)]
         try:
-            return self._other(use, message)
+            if use in ('events', 'spikes'):
+                samples = self._events(raw)
+                self._understood = True
+                return samples
+            return self._other(use, self._bag.deserialize(raw))
         except (DataError, CalibrationError) as error:
+            # If not even the first message is understood, no other will be: the encoding is unknown.
+            if use in ('events', 'spikes') and not self._understood:
+                raise DataError(f'{raw.topic}: {error}') from error
             name = f'refused_{use}_messages'
             if name not in self._refused:
                 logger.warning('%s: %s', raw.topic, error)
             self._refused[name] = self._refused.get(name, 0) + 1
             return []
+
+    def _events(self, raw: RawMessage) -> list[tuple[int, Sample]]:
+        if raw.type in ARRAY_TYPES:
+            array = _event_array(self._bag, raw, self._config)
+            self._outside += array.outside
+            return _timed(array.events)
+        message = self._bag.deserialize(raw)
+        if self._uses[raw.topic] == 'events':
+            return _timed(self._packets.push(message))
+        planes = self._spikes.push(message)
+        return [] if planes is None else [(planes.next_ns - planes.plane_period_ns, planes)]
 
     def _other(self, use: str, message: Any) -> list[tuple[int, Sample]]:
         if use == 'camera':
@@ -224,7 +237,7 @@ class _Reader:
         return self._refused | {
             'lost_packets': packets.lost_packets,
             'stream_restarts': packets.restarts,
-            'events_outside_sensor': packets.outside,
+            'events_outside_sensor': packets.outside + self._outside,
             'events_before_first_time': packets.before_time,
             'invalid_events': packets.invalid,
             'unknown_words': packets.unknown_words,
@@ -246,11 +259,10 @@ def _image_use(encoding: str) -> str:
     return '' if encoding == '32FC2' else 'frames'
 
 
-def _event_array(bag: Bag, raw: RawMessage) -> EventArray:
+def _event_array(bag: Bag, raw: RawMessage, config: RecordingConfig) -> EventArrayMessage:
     """Events of one dvs_msgs or prophesee_event_msgs EventArray, from its bytes."""
-    from event_perception.io.codecs.dvs_msgs import decode_event_array
-
-    return decode_event_array(raw.data, ros1=bag.ros1)
+    decode = decode_event_array_ros1 if bag.ros1 else decode_event_array_cdr
+    return decode(raw.data, height=config.height or None, width=config.width or None)
 
 
 def _unused(topics: dict[str, TopicInfo], uses: dict[str, str], bag: Bag) -> dict[str, int]:

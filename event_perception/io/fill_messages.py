@@ -7,6 +7,7 @@ field checks off, as they are by default, rclpy sends an int in a float field as
 is too large as 0, and says nothing. Images have a file of their own.
 """
 
+from array import array
 from typing import Any
 
 import numpy as np
@@ -14,7 +15,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from event_perception.errors import DataError
 from event_perception.events import ImuSample
-from event_perception.io.image_messages import as_bytes
+from event_perception.io.image_messages import byte_field
 from event_perception.io.quaternion import quaternion_from_rotation
 from event_perception.io.stamps import fill_header
 from event_perception.motion.camera import CameraModel
@@ -53,7 +54,7 @@ def fill_event_packet(
     message.height, message.width = _unsigned('height', height, 32), _unsigned('width', width, 32)
     message.seq, message.time_base = _unsigned('seq', seq, 64), _unsigned('time_base_ns', time_base_ns, 64)
     message.encoding, message.is_bigendian = str(encoding), False
-    message.events = as_bytes(np.frombuffer(payload, np.uint8))
+    message.events = byte_field(message.events, np.frombuffer(payload, np.uint8))
 
 
 def fill_imu(
@@ -84,13 +85,16 @@ def fill_camera_info(message: Any, camera: CameraModel, *, t_ns: int, frame_id: 
     coefficients = np.array(camera.distortion or (0.0,) * 5, np.float64)
     projection = np.hstack([camera.matrix, np.zeros((3, 1))])
     values = {
-        'd': coefficients.tolist() if hasattr(message, 'd') and isinstance(message.d, list) else coefficients,
+        'd': coefficients,
         'k': camera.matrix.reshape(9),
         'r': np.eye(3).reshape(9),
         'p': projection.reshape(12),
     }
     for name, value in values.items():
-        setattr(message, name if hasattr(message, name) else name.upper(), value)
+        field = name if hasattr(message, name) else name.upper()
+        # A sequence of rclpy is an array.array and takes no other; everything else is a numpy array.
+        typed = isinstance(getattr(message, field), array)
+        setattr(message, field, array('d', value.tolist()) if typed else value)
 
 
 def fill_twist(
@@ -194,7 +198,7 @@ def _diagonal(first: float, others: float) -> NDArray[np.float64]:
 
 
 def _unsigned(name: str, value: int, bits: int) -> int:
-    """rclpy sends 2**40 in a uint32 field as 0 (field checks off)."""
+    """Check the range: rclpy sends 2**40 in a uint32 field as 0 (field checks off)."""
     if not 0 <= int(value) < 1 << bits:
         raise DataError(f'{name}={value}: the message holds 0 to 2**{bits} - 1')
     return int(value)

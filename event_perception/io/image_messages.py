@@ -113,11 +113,16 @@ def fill_image(message: Any, pixels: NDArray[Any], encoding: str, *, t_ns: int, 
     message.encoding = str(encoding)
     message.is_bigendian = int(sys.byteorder == 'big')
     message.step = int(pixels.shape[1] * channels * dtype.itemsize)
-    message.data = as_bytes(contiguous)
+    message.data = byte_field(message.data, contiguous)
 
 
-def as_bytes(contiguous: NDArray[Any]) -> 'array[int]':
-    """The bytes of an array as rclpy takes them fastest."""
+def byte_field(present: Any, contiguous: NDArray[Any]) -> 'array[int] | NDArray[np.uint8]':
+    """A copy of an array's bytes for a uint8[] field, in the type that the message holds at present.
+
+    rosbags takes numpy arrays. rclpy takes an ``array.array('B')`` as it is, and all else byte by byte.
+    """
+    if isinstance(present, np.ndarray):
+        return contiguous.reshape(-1).view(np.uint8).copy()
     data = array('B')
     if contiguous.size:
         data.frombytes(contiguous.data.cast('B'))

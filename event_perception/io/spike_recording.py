@@ -1,0 +1,61 @@
+# Copyright 2026 The event_perception authors
+# SPDX-License-Identifier: Apache-2.0
+"""A raw spike file as a recording: runs of planes, read as they are needed."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from event_perception.events.spike_stream import SpikeStream
+from event_perception.io.recording import (
+    Recording,
+    RecordingConfig,
+    RecordingInfo,
+    Sample,
+    SpikeFormat,
+    StreamInfo,
+)
+
+
+class SpikeRecording(Recording):
+    """A ``.dat`` file of concatenated planes; time starts at 0 with the first plane.
+
+    Args:
+        path: The file.
+        config: How to read it.
+        spikes: What the file does not say: size and period, and optionally ``kind`` (see
+            ``event_perception.io.spike_dat``).
+    """
+
+    def __init__(self, path: Path, config: RecordingConfig | None, spikes: SpikeFormat) -> None:
+        super().__init__(path, config)
+        kind = getattr(spikes, 'kind', None)
+        # Opened now, so that a wrong size is found before a run begins; the planes stay on disk.
+        self._planes = SpikeStream.from_dat(
+            path,
+            height=spikes.height,
+            width=spikes.width,
+            plane_period_ns=spikes.plane_period_ns,
+            **({} if kind is None else {'kind': kind}),
+        )
+
+    def _summary(self) -> RecordingInfo:
+        planes = self._planes
+        last_ns = planes.next_ns - planes.plane_period_ns if len(planes) else None
+        stream = StreamInfo(self.path.name, 'spike planes', len(planes), 'spikes')
+        return RecordingInfo(
+            self.path,
+            'spike planes',
+            (stream,),
+            self.path.name,
+            planes.height,
+            planes.width,
+            planes.start_ns if len(planes) else None,
+            last_ns,
+        )
+
+    def _stream(self) -> Iterator[tuple[int, Sample]]:
+        planes, step = self._planes, self.config.chunk_planes
+        self._warnings['truncated_bytes'] += planes.ignored_bytes
+        for start in range(0, len(planes), step):
+            part = planes[start : start + step]
+            yield part.next_ns - part.plane_period_ns, part
