@@ -57,6 +57,8 @@ setup(
         'PyYAML',
         'rosbags',
         'safetensors',
+        'lz4',
+        'backports.zstd',
         'torch>=1.13,<=2.13.0',
     ],
     extras_require={'test': ['pytest', 'hypothesis', 'pytest-timeout', 'evo'], 'eval': ['evo']},

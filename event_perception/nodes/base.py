@@ -79,8 +79,9 @@ class PerceptionNode:
             self.node,
             own,
             settings.stages,
-            inputs=self._inputs,
-            clock=clock,
+            to_ros_ns=clock.to_ros_ns,
+            camera_frame=lambda: self._inputs.camera_frame,
+            camera=lambda: self._pipeline.camera,
             transforms=transforms,
             statistics=statistics,
         )
@@ -133,7 +134,7 @@ class PerceptionNode:
         self._changed = config  # the worker takes it over between two samples
 
     def _change_node(self, config: NodeConfig) -> None:
-        self._outputs.config = config.output
+        self._outputs.config = config
 
     def _observe(self, stage: str, t_ns: int, elapsed_s: float) -> None:
         self._statistics.time(stage, elapsed_s)

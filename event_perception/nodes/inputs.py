@@ -15,6 +15,7 @@ from sensor_msgs.msg import CameraInfo, Image, Imu
 from event_perception.clock import SensorClock
 from event_perception.errors import CalibrationError, EventPerceptionError
 from event_perception.events import DepthImage, EventArray, FrameImage, ImuSample, TwistPrior
+from event_perception.io.codecs.dvs_event_array import decode_event_array_cdr
 from event_perception.io.event_packets import EventPacketStream, PacketCounts
 from event_perception.io.image_messages import depth_from_message, frame_from_message
 from event_perception.io.messages import camera_from_message, imu_from_message, twist_from_message
@@ -123,8 +124,10 @@ class Inputs:
 
     def _take_serialized(self, message: bytes) -> None:
         self._statistics.count('packets received')
-        stamp_ns, self.frame_id, events = read_event_array(message)
-        self._take_events(events, stamp_ns)
+        array = decode_event_array_cdr(message)
+        self.frame_id = array.frame_id
+        self._statistics.count('events outside', array.outside)
+        self._take_events(array.events, array.stamp_ns)
 
     def _take_events(self, events: EventArray, stamp_ns: int) -> None:
         if len(events):

@@ -4,7 +4,6 @@
 
 import numpy as np
 
-from event_perception.config import update
 from event_perception.events import EventArray
 from event_perception.io.codecs import decoders
 from event_perception.io.decode import decode_event_packet

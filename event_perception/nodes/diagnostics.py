@@ -1,0 +1,110 @@
+# Copyright 2026 The event_perception authors
+# SPDX-License-Identifier: Apache-2.0
+"""How a node is doing, on /diagnostics: rates, what was lost where, latency, and what is wrong in words."""
+
+from typing import Any
+
+from diagnostic_msgs.msg import DiagnosticArray
+from rclpy.node import Node
+
+from event_perception.nodes.inbox import Inbox
+from event_perception.nodes.inputs import Inputs
+from event_perception.nodes.statistics import Statistics, diagnostic_array
+from event_perception.pipeline import Pipeline
+
+DEPTH = 10
+LOG_PERIOD_S = 10.0
+LOSSES = {
+    'events dropped': 'overload: events dropped',
+    'packets lost': 'packets lost on the way',
+    'messages unreadable': 'messages that could not be read',
+    'events refused': 'events refused by the pipeline',
+    'messages not published': 'messages not published',
+}
+"""Totals whose growth is a problem, and how it is said."""
+
+
+class Diagnostics:
+    """Collects from everywhere, once a second.
+
+    Args:
+        node: Who publishes.
+        statistics: Counters and durations of the node.
+        inputs: Where packets are counted.
+        inbox: Where drops are counted.
+        pipeline: Where windows are counted.
+    """
+
+    def __init__(
+        self, node: Node, statistics: Statistics, *, inputs: Inputs, inbox: Inbox, pipeline: Pipeline
+    ) -> None:
+        self._node, self._statistics = node, statistics
+        self._inputs, self._inbox, self._pipeline = inputs, inbox, pipeline
+        self._publisher = node.create_publisher(DiagnosticArray, '/diagnostics', DEPTH)
+        self._before: dict[str, int] = {}
+
+    def publish(self) -> None:
+        """Tell the state of now; warn in the log about what has gone wrong since the last time."""
+        totals = self.totals()
+        problems = self._problems(totals)
+        values: dict[str, Any] = {'Mev/s': self._statistics.rate_hz(totals['events received']) * 1e-6}
+        values |= totals | self._quality() | self._statistics.percentiles_ms()
+        self._before = totals
+        for problem in problems:
+            self._node.get_logger().warning(problem, throttle_duration_sec=LOG_PERIOD_S)
+        self._publisher.publish(
+            diagnostic_array(
+                self._node.get_clock().now().nanoseconds,
+                name=f'{self._node.get_fully_qualified_name()}: pipeline'.lstrip('/'),
+                hardware_id=self._inputs.camera_frame,
+                problems=problems,
+                values=values,
+            )
+        )
+
+    def totals(self) -> dict[str, int]:
+        """Everything counted. Events received = processed + refused + dropped + waiting + in hand."""
+        inbox, packets, windows = self._inbox.counts, self._inputs.counts, self._pipeline.counts
+        totals = {
+            'events received': inbox.events,
+            'events processed': 0,
+            'events dropped': inbox.dropped_events,
+            'events refused': 0,
+            'events waiting': self._inbox.waiting_events,
+            'events outside': packets.outside,
+            'events late': windows.slicer.late,
+            'events over window limit': windows.slicer.over_limit,
+            'samples dropped': inbox.dropped_samples,
+            'packets received': 0,
+            'packets lost': packets.lost_packets,
+            'messages unreadable': 0,
+            'windows': windows.windows,
+            'windows without camera': windows.windows_without_camera,
+            'stream restarts': packets.restarts + windows.slicer.resets,
+            'evaluations': windows.evaluations,
+        }
+        for name, count in self._statistics.counts().items():
+            totals[name] = totals.get(name, 0) + count
+        return totals
+
+    def summary(self) -> str:
+        """The totals that are not zero, in one line."""
+        return ', '.join(f'{name} {count}' for name, count in self.totals().items() if count)
+
+    def _quality(self) -> dict[str, Any]:
+        counts = self._pipeline.counts
+        return {
+            'converged (%)': 100 * counts.converged_share,
+            'evaluations per window': counts.evaluations / max(counts.windows, 1),
+        }
+
+    def _problems(self, totals: dict[str, int]) -> list[str]:
+        grown = {name: totals.get(name, 0) - self._before.get(name, 0) for name in totals}
+        problems = [f'{text}: {grown[name]}' for name, text in LOSSES.items() if grown.get(name)]
+        if not grown['packets received']:
+            problems.append('no events')
+        elif not self._inputs.camera_frame:
+            problems.append('the events carry no frame_id: set the parameter camera_frame')
+        if self._pipeline.camera is None and self._pipeline.config.needs_camera:
+            problems.append('waiting for calibration: publish camera_info or set the parameter camera_file')
+        return problems

@@ -1,0 +1,20 @@
+# Copyright 2026 The event_perception authors
+# SPDX-License-Identifier: Apache-2.0
+"""Images from events, as `~/image` with `~/camera_info`. Needs no calibration.
+
+One stage of the pipeline in a process of its own; `perception_node` runs all of them over one decoding.
+"""
+
+import sys
+
+from event_perception.nodes.base import PerceptionNode
+from event_perception.nodes.run import run
+
+
+def main() -> None:
+    """Run the node until a signal ends it."""
+    sys.exit(run(lambda: PerceptionNode('reconstruction_node', stages=('images',))))
+
+
+if __name__ == '__main__':
+    main()

@@ -1,0 +1,138 @@
+# Copyright 2026 The event_perception authors
+# SPDX-License-Identifier: Apache-2.0
+"""What pip, colcon and rosdep are told agrees with the code."""
+
+import ast
+import re
+import sys
+import xml.etree.ElementTree as ElementTree
+from importlib import import_module
+
+import pytest
+
+import event_perception
+
+ROS_MODULES = {'rclpy', 'launch', 'launch_ros', 'ament_index_python'}
+DISTRIBUTION_OF = {'cv2': 'opencv-python-headless', 'yaml': 'PyYAML', 'backports': 'backports.zstd'}
+STANDARD_LATER = {'compression'}  # in the standard library from Python 3.14 on
+
+
+@pytest.fixture(scope='module')
+def setup_call(repository):
+    """The keyword arguments of setup(), as source."""
+    tree = ast.parse((repository / 'setup.py').read_text())
+    calls = [n for n in ast.walk(tree) if isinstance(n, ast.Call) and getattr(n.func, 'id', '') == 'setup']
+    return {keyword.arg: keyword.value for keyword in calls[0].keywords}
+
+
+@pytest.fixture(scope='module')
+def manifest(repository):
+    return ElementTree.parse(repository / 'package.xml').getroot()
+
+
+@pytest.fixture(scope='module')
+def nodes(repository):
+    source = (repository / 'setup.py').read_text()
+    return ast.literal_eval(re.search(r'^NODES = (\(.+?\))$', source, re.M | re.S).group(1))
+
+
+def imported_modules(folder):
+    """Top-level names that the files of a folder import, anywhere in them."""
+    names = set()
+    for path in folder.rglob('*.py'):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Import):
+                names |= {alias.name.partition('.')[0] for alias in node.names}
+            elif isinstance(node, ast.ImportFrom) and not node.level:
+                names.add(node.module.partition('.')[0])
+    return names
+
+
+def requirements(repository, group):
+    lines = (repository / 'requirements' / f'{group}.txt').read_text().splitlines()
+    return [line for line in lines if line and not line.startswith('#')]
+
+
+def test_manifest_and_package_have_one_version(manifest):
+    assert manifest.findtext('version') == event_perception.__version__
+
+
+def test_the_manifest_is_valid(repository):
+    catkin_pkg = pytest.importorskip('catkin_pkg.package')
+    for path in [repository, *(p.parent for p in (repository / 'interfaces').glob('*/package.xml'))]:
+        catkin_pkg.parse_package(str(path)).validate()
+
+
+def test_the_manifest_names_every_ros_package_that_is_imported(repository, manifest):
+    declared = {element.text for element in manifest.iter('exec_depend')}
+    imported = imported_modules(repository / 'event_perception' / 'nodes') | imported_modules(
+        repository / 'launch'
+    )
+    used = {
+        name for name in imported if name in ROS_MODULES or name.endswith(('_msgs', '_srvs', '_interfaces'))
+    }
+    assert used - {'dvs_msgs'} <= declared  # dvs_msgs is in no distribution, and imported only when asked for
+    assert 'dvs_msgs' not in declared
+
+
+def test_only_nodes_and_launch_files_import_ros(repository):
+    package = repository / 'event_perception'
+    for folder in (p for p in package.iterdir() if p.is_dir() and p.name not in ('nodes', '__pycache__')):
+        ros = {n for n in imported_modules(folder) if n in ROS_MODULES or n.endswith('_msgs')}
+        assert not ros, f'{folder.name} imports {ros}'
+
+
+def test_every_node_has_a_module_with_main_and_a_command(repository, nodes):
+    found = {path.stem for path in (repository / 'event_perception' / 'nodes').glob('*_node.py')}
+    assert found == set(nodes)
+    for node in nodes:
+        tree = ast.parse((repository / 'event_perception' / 'nodes' / f'{node}.py').read_text())
+        assert 'main' in {item.name for item in tree.body if isinstance(item, ast.FunctionDef)}
+
+
+def test_the_command_line_has_a_main():
+    assert callable(import_module('event_perception.cli').main)
+
+
+def test_every_requirement_is_pinned(repository):
+    pinned = {
+        line.partition('==')[0].lower()
+        for line in (repository / 'constraints.txt').read_text().splitlines()
+        if '==' in line and not line.startswith('#')
+    }
+    wanted = {
+        re.split(r'[\[<>=]', name)[0].lower()
+        for group in ('core', 'development', 'ros')
+        for name in requirements(repository, group)
+    }
+    assert wanted - {'setuptools'} <= pinned
+
+
+def test_pip_and_make_install_the_same_libraries(repository, setup_call):
+    from_setup = {re.split('[<>=]', text)[0] for text in ast.literal_eval(setup_call['install_requires'])}
+    assert from_setup == set(requirements(repository, 'core'))
+
+
+def test_pip_takes_no_torch_beyond_the_tested_one(repository, setup_call):
+    assert 'torch>=1.13,<=2.13.0' in ast.literal_eval(setup_call['install_requires'])
+    assert 'torch==2.13.0' in (repository / 'constraints.txt').read_text().splitlines()
+
+
+def test_every_library_that_is_imported_is_a_requirement(repository):
+    ours = {'event_perception', *imported_modules(repository / 'event_perception' / 'nodes')}
+    imported = imported_modules(repository / 'event_perception') - ours - set(sys.stdlib_module_names) - STANDARD_LATER
+    known = {*requirements(repository, 'core'), *requirements(repository, 'development')}
+    assert {DISTRIBUTION_OF.get(module, module) for module in imported} <= known
+
+
+def test_pyproject_holds_tool_tables_only(repository):
+    """A [project] or [build-system] table would make colcon lose the data files of symlink installs."""
+    tables = re.findall(r'^\[+([\w.-]+)\]+$', (repository / 'pyproject.toml').read_text(), re.M)
+    assert tables and all(table.startswith('tool.') for table in tables)
+
+
+@pytest.mark.parametrize('target', ['setup', 'demo', 'test', 'bench'])
+def test_every_target_makes_the_environment_first(repository, target):
+    makefile = (repository / 'Makefile').read_text()
+    rule = re.search(rf'^{target}:(.*)$', makefile, re.M)
+    assert rule and (target == 'setup' or 'setup' in rule.group(1))
