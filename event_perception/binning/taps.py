@@ -13,7 +13,7 @@ polynomials: their tables are exact rationals, rounded once. Gaussian votes and 
 entire functions of r: theirs are Chebyshev interpolants carried to the last bit (error below 1e-14).
 In both cases one starts from kappa'' and integrates twice; kappa and kappa' are continuous and vanish left of
 the support, so each cell begins where the one before it ended. One Horner scheme then serves all:
-``Taps.evaluate`` for numpy, ``torch_taps`` for torch, ``numba_taps`` for compiled kernels.
+``Taps.evaluate`` for numpy, ``stencil`` for torch, ``numba_taps`` for compiled kernels.
 """
 
 import math
@@ -25,7 +25,7 @@ from functools import cache
 import numpy as np
 from numpy.typing import NDArray
 
-from event_perception.binning import kernels
+from event_perception.binning import kernels, surrogates
 from event_perception.errors import ConfigError
 
 Polynomial = list[Fraction]  # coefficients in powers of r, the lowest first
@@ -40,19 +40,17 @@ class Taps:
 
     Attributes:
         kernel: Name of the vote kernel.
-        reconstruction: Name of the reconstruction kernel.
+        reconstruction: Name of the reconstruction kernel, or of a baseline.
         shift: 1/2 for rect and gaussian, 0 for bilinear: i = floor(u + shift), r = u + shift - i.
         first: Offset of the first tap: tap number c acts on bin i + first + c.
         table: float64 (3, degree + 1, n_taps), ``[derivative, power of r, tap]``, read only.
-        exact: Whether the coefficients are rationals rounded once, not an interpolant.
     """
 
     kernel: str
-    reconstruction: str
+    reconstruction: str | None
     shift: float
     first: int
     table: NDArray[np.float64]
-    exact: bool
 
     @property
     def n_taps(self) -> int:
@@ -64,9 +62,13 @@ class Taps:
         """Offsets of the taps from the cell index i."""
         return range(self.first, self.first + self.n_taps)
 
-    def cell(self, u: NDArray[np.floating]) -> tuple[NDArray[np.int64], NDArray[np.floating]]:
-        """Cell index i and remainder r of bin coordinates, in the precision of ``u``."""
-        return kernels.cell(u, self.shift)
+    def derivative(self, order: int) -> NDArray[np.float64]:
+        """Coefficients (power, tap) of any derivative; beyond the second those inside the cells."""
+        coefficients = self.table[min(order, 2)]
+        for _ in range(order - 2):
+            coefficients = coefficients[1:] * np.arange(1.0, len(coefficients))[:, None]
+            coefficients = coefficients if len(coefficients) else np.zeros((1, self.n_taps))
+        return coefficients
 
     def evaluate(self, r: NDArray[np.floating]) -> NDArray[np.float64]:
         """kappa, kappa' and kappa'' at remainders r (N,): float64 (3, N, n_taps)."""
@@ -78,34 +80,55 @@ class Taps:
 
 
 @cache
-def taps(kernel: str, reconstruction: str) -> Taps:
+def taps(kernel: str, reconstruction: str | None) -> Taps:
     """The taps of a pair; built on first use (a few ms), then remembered.
 
     Args:
         kernel: 'rect', 'bilinear' or 'gaussian'.
-        reconstruction: 'linear', 'cubic' or 'lanczos2'.
+        reconstruction: 'linear', 'cubic' or 'lanczos2'. None gives the vote kernel itself and its ordinary
+            derivatives inside its cells (the jumps between cells are what they miss), 'straight_through' and
+            'sigmoid' the surrogates of the ``surrogates`` module: three baselines.
 
     Raises:
         ConfigError: If a name is unknown.
     """
     vote = kernels.vote(kernel)
+    if reconstruction is None:
+        return _from_value(kernel, None, vote.shift, _vote_cells(kernel))
+    if reconstruction == 'straight_through':
+        return _from_value(kernel, reconstruction, 0.0, _vote_cells('bilinear'))
+    if reconstruction == 'sigmoid':
+        lefts = np.arange(-surrogates.SIGMOID_REACH, surrogates.SIGMOID_REACH)
+        cells = [_fit(surrogates.sigmoid, left, surrogates.SIGMOID_TOLERANCE) for left in lefts]
+        return _from_value(kernel, reconstruction, 0.5, cells)
     if reconstruction not in kernels.RECONSTRUCTIONS:
-        raise ConfigError(f'reconstruction={reconstruction!r}: choose one of {list(kernels.RECONSTRUCTIONS)}')
+        allowed = [*kernels.RECONSTRUCTIONS, None, *surrogates.SURROGATES]
+        raise ConfigError(f'reconstruction={reconstruction!r}: choose one of {allowed}')
+    return _from_curvature(kernel, reconstruction, vote.shift)
+
+
+def _from_curvature(kernel: str, reconstruction: str, shift: float) -> Taps:
     exact = kernel != 'gaussian' and reconstruction != 'lanczos2'
-    curvature = (
-        _exact_curvature(kernel, reconstruction) if exact else _fitted_curvature(kernel, reconstruction)
-    )
+    curvature = (_exact_curvature if exact else _fitted_curvature)(kernel, reconstruction)
     slope = _integrate(curvature)
-    value = _integrate(slope)
-    # The support of kappa is symmetric; cell c of it, from the left, is seen by offset n - 1 - c + first.
-    first = -(len(value) // 2) + (1 if vote.shift == 0.0 else 0)
-    table = np.stack([_table(cells, len(value[0])) for cells in (value, slope, curvature)])
+    return _assemble(kernel, reconstruction, shift, [_integrate(slope), slope, curvature])
+
+
+def _from_value(kernel: str, reconstruction: str | None, shift: float, value: list[Polynomial]) -> Taps:
+    slope = _differentiate(value)
+    return _assemble(kernel, reconstruction, shift, [value, slope, _differentiate(slope)])
+
+
+def _assemble(kernel: str, reconstruction: str | None, shift: float, orders: list[list[Polynomial]]) -> Taps:
+    """Tables from cells; cell c of the symmetric support, from the left, is seen by the tap n - 1 - c."""
+    n_powers = max(len(polynomial) for cells in orders for polynomial in cells)
+    table = np.stack([_table(cells, n_powers) for cells in orders])
     table.setflags(write=False)
-    return Taps(kernel, reconstruction, vote.shift, first, table, exact)
+    first = -(len(orders[0]) // 2) + (1 if shift == 0.0 else 0)
+    return Taps(kernel, reconstruction, shift, first, table)
 
 
 def _table(cells: list[Polynomial], n_powers: int) -> NDArray[np.float64]:
-    """Coefficients (power, tap); the leftmost cell of the support belongs to the highest offset."""
     table = np.zeros((n_powers, len(cells)))
     for tap, polynomial in enumerate(reversed(cells)):
         table[: len(polynomial), tap] = [float(c) for c in polynomial]
@@ -123,12 +146,25 @@ def _integrate(cells: list[Polynomial]) -> list[Polynomial]:
     return integrals
 
 
+def _differentiate(cells: list[Polynomial]) -> list[Polynomial]:
+    return [[power * c for power, c in enumerate(polynomial)][1:] or [Fraction(0)] for polynomial in cells]
+
+
+def _vote_cells(kernel: str) -> list[Polynomial]:
+    """The vote kernel per cell, from the left."""
+    if kernel == 'rect':
+        return [[Fraction(1)]]
+    if kernel == 'bilinear':
+        return kernels.RECONSTRUCTION_CELLS['linear']
+    return [_fit(lambda x: kernels.vote_kernel('gaussian', x), left) for left in (-1.5, -0.5, 0.5)]
+
+
 def _exact_curvature(kernel: str, reconstruction: str) -> list[Polynomial]:
     """Cells of kappa'', from the left: differences of l' over one bin (rect), of l over two (bilinear)."""
     cells = kernels.RECONSTRUCTION_CELLS[reconstruction]
     if kernel == 'bilinear':
         return _difference(_difference(cells))
-    return _difference([[power * c for power, c in enumerate(cell)][1:] for cell in cells])
+    return _difference(_differentiate(cells))
 
 
 def _difference(cells: list[Polynomial]) -> list[Polynomial]:
@@ -146,14 +182,18 @@ def _fitted_curvature(kernel: str, reconstruction: str) -> list[Polynomial]:
     return [cell + [Fraction(0)] * (degree - len(cell)) for cell in cells]
 
 
-def _fit(function: Callable[[NDArray[np.float64]], NDArray[np.float64]], left: float) -> Polynomial:
+def _fit(
+    function: Callable[[NDArray[np.float64]], NDArray[np.float64]],
+    left: float,
+    tolerance: float = _FIT_TOLERANCE,
+) -> Polynomial:
     """Chebyshev interpolant on (left, left + 1) in powers of r; the conversion is exact: nothing cancels."""
     n = _FIT_NODES
     angle = (np.arange(n) + 0.5) * math.pi / n
     samples = function(left + 0.5 + 0.5 * np.cos(angle))
     series = [2 / n * math.fsum(samples * np.cos(k * angle)) for k in range(n)]
     series[0] /= 2
-    small = [abs(c) <= _FIT_TOLERANCE * max(map(abs, series)) for c in series]
+    small = [abs(c) <= tolerance * max(map(abs, series)) for c in series]
     length = next((k for k in range(1, n - 1) if small[k] and small[k + 1]), n)
     return _chebyshev_to_powers(series[:length])
 
