@@ -11,11 +11,10 @@ from numpy.typing import NDArray
 from event_perception.errors import DataError
 from event_perception.evaluation.tags import Tags
 from event_perception.flow.field import FlowField
-from event_perception.flow.picture import flow_picture
 
 Picture = NDArray[np.uint8]
 
-SPEED_PERCENT = 99.0  # of the valid pixels: the speed shown brightest, unless it is given
+SPEED_PERCENT = 99.0  # of the valid pixels: the speed shown in full colour, unless it is given
 INK = (56, 40, 27)
 PAPER = (255, 255, 255)
 FRAME = (80, 190, 60)
@@ -29,22 +28,33 @@ def grey_picture(image: NDArray[np.floating]) -> Picture:
     return _bgr(cv2.cvtColor(grey, cv2.COLOR_GRAY2BGR))
 
 
-def flow_with_legend(field: FlowField, *, max_px_s: float | None = None) -> Picture:
-    """The colour picture of flow with a wheel in the corner that tells directions and the brightest speed.
+def flow_picture(field: FlowField, *, max_px_s: float | None = None, legend: bool = True) -> Picture:
+    """Direction as hue, speed as saturation on white, pixels that are not valid in grey.
 
     Args:
         field: Flow to show.
-        max_px_s: Speed in full brightness; None for the 99th percentile of the valid pixels.
+        max_px_s: Speed in full colour; None for the 99th percentile of the valid pixels.
+        legend: Whether a wheel in the corner tells directions and this speed.
     """
     if max_px_s is None:
         max_px_s = typical_speed(field)
-    return _with_wheel(flow_picture(field, max_px_s), max_px_s)
+    picture = flow_colours(field.flow_px_s, max_px_s)
+    picture[~field.valid] = (225, 225, 225)
+    return _with_wheel(picture, max_px_s) if legend else picture
 
 
 def typical_speed(field: FlowField) -> float:
     """99th percentile of the speed of the valid pixels, px/s; 1 where nothing moves."""
     speed = np.hypot(*field.flow_px_s)[field.valid]
     return max(1.0, float(np.percentile(speed, SPEED_PERCENT))) if speed.size else 1.0
+
+
+def flow_colours(flow_px_s: NDArray[np.floating], max_px_s: float) -> Picture:
+    """Colours of flow vectors (2, H, W): rightward red, downward yellow-green, then cyan and violet."""
+    angle = np.rad2deg(np.arctan2(flow_px_s[1], flow_px_s[0])) % 360
+    share = np.clip(np.hypot(*flow_px_s) / max_px_s, 0, 1)
+    hsv = np.stack([angle, share, 1 - 0.12 * share], axis=-1).astype(np.float32)
+    return _bgr(np.rint(255 * cv2.cvtColor(hsv, cv2.COLOR_HSV2BGR)))
 
 
 def events_picture(image: NDArray[np.floating], *, scale: float | None = None) -> Picture:
@@ -112,9 +122,9 @@ def png_bytes(picture: NDArray[np.uint8]) -> bytes:
 def flow_wheel(size_px: int) -> tuple[Picture, NDArray[np.bool_]]:
     """Colours of all directions, full speed at the rim, and which pixels belong to the disc."""
     half = (size_px - 1) / 2
-    y, x = np.mgrid[:size_px, :size_px].astype(np.float32) - np.float32(half)
-    disc = np.asarray(np.hypot(x, y) <= half)
-    return flow_picture(FlowField(0, np.stack([x, y]), disc), half), disc
+    y, x = np.mgrid[:size_px, :size_px] - half
+    disc = np.hypot(x, y) <= half
+    return flow_colours(np.stack([x, y]), half), disc
 
 
 def _with_wheel(picture: Picture, max_px_s: float) -> Picture:
