@@ -43,6 +43,7 @@ class PerceptionNode:
         stages: Default of the parameter ``stages``.
 
     Attributes:
+        done: Whether the worker has ended by itself, which only an error makes it do.
         failure: The unexpected error that ended the worker, if one has.
 
     Raises:
@@ -51,6 +52,7 @@ class PerceptionNode:
 
     def __init__(self, name: str, stages: Sequence[str] = STAGES) -> None:
         self.node = Node(name)
+        self.done = False
         self.failure: Exception | None = None
         self._logger = self.node.get_logger()
         own = NodeParameters[NodeConfig](self.node, NodeConfig, on_change=self._change_node)
@@ -141,7 +143,7 @@ class PerceptionNode:
 
     def _fail(self, error: Exception) -> None:
         """An error nobody expected ends the node: going on would hide it."""
-        self.failure = error
+        self.failure, self.done = error, True
         self._logger.fatal(''.join(format_exception(error)))
 
 

@@ -68,3 +68,32 @@ class NodeConfig:
     inbox: InboxConfig = InboxConfig()
     output: OutputConfig = OutputConfig()
     clock: ClockConfig = ClockConfig()
+
+
+@dataclass(frozen=True, slots=True)
+class ReplayConfig:
+    """What is replayed, and how."""
+
+    recording: str = param('', 'Recording to replay: anything that `event-perception info` reads.')
+    events_topic: str = param('', 'Topic of the events, where a bag holds several.')
+    camera_file: str = param('', 'Calibration to publish, if the recording holds none.')
+    keep_names: bool = param(
+        False, 'Whether topics keep their recorded names; else events, camera_info, imu, depth and image.'
+    )
+    rate: float = param(1.0, 'Speed against the recording, 1 is real time.', ge=0.001, le=1000.0)
+    start_s: float = param(0.0, 'How much of the recording to skip, seconds.', ge=0.0)
+    duration_s: float = param(0.0, 'How much of it to play, seconds; 0 plays all.', ge=0.0)
+    loop: bool = param(False, 'Whether to begin again at the end.')
+    clock: bool = param(True, 'Whether to publish the time of the recording on /clock.')
+    wait_for: int = param(1, 'Subscriptions of the events to wait for before the start.', ge=0, le=1000)
+    camera_frame: str = param('event_camera_optical_frame', 'Optical frame of a recording that names none.')
+    imu_frame: str = param('event_camera_imu_frame', 'Frame of the IMU of a recording that names none.')
+    packet_duration_s: float = param(
+        0.004,
+        'Time that one of our own packets spans, for recordings without packets, seconds.',
+        ge=1e-5,
+        le=1.0,
+    )
+    linger_s: float = param(
+        0.5, 'How long to stay after the last message, for it to arrive, seconds.', ge=0.0
+    )

@@ -15,8 +15,8 @@ from rclpy.node import Node
 from sensor_msgs.msg import CameraInfo, Image
 
 from event_perception.errors import DataError
+from event_perception.evaluation.pictures import flow_picture
 from event_perception.flow.field import FlowField
-from event_perception.flow.picture import flow_picture
 from event_perception.images.frame import ReconstructedImage
 from event_perception.io.fill_messages import fill_camera_info, fill_twist
 from event_perception.io.image_messages import fill_image
@@ -119,7 +119,9 @@ class Outputs:
         stamp = self._stamp(field.t_ref_ns)
         self._flow.send(lambda m: fill_image(m, flow_pixels(field), '32FC2', **stamp))
         scale = self.config.output.flow_full_scale_px_s
-        self._flow_image.send(lambda m: fill_image(m, flow_picture(field, scale), 'bgr8', **stamp))
+        self._flow_image.send(
+            lambda m: fill_image(m, flow_picture(field, max_px_s=scale, legend=False), 'bgr8', **stamp)
+        )
 
     def _send_image(self, image: ReconstructedImage) -> None:
         stamp, encoding = self._stamp(image.t_ns), self.config.output.image_encoding

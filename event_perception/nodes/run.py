@@ -12,11 +12,14 @@ from rclpy.node import Node
 
 from event_perception.errors import EventPerceptionError
 
+POLL_S = 0.2  # how soon the end of the work is seen
+
 
 class Runnable(Protocol):
-    """What can be run: a node with start, stop and the error that ended it, if one has."""
+    """What can be run: a node, whether its work is done, and the error that ended it, if one has."""
 
     node: Node
+    done: bool
     failure: Exception | None
 
     def start(self) -> None:
@@ -57,8 +60,8 @@ def _spin(runnable: Runnable) -> None:
     executor.add_node(runnable.node)
     try:
         runnable.start()
-        while rclpy.ok() and runnable.failure is None:
-            executor.spin_once(timeout_sec=1.0)
+        while rclpy.ok() and not runnable.done:
+            executor.spin_once(timeout_sec=POLL_S)
     except (KeyboardInterrupt, ExternalShutdownException):
         pass
     finally:
