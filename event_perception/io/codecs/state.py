@@ -56,6 +56,9 @@ class DecoderState:
     backend: str
     memory: NDArray[np.int64]
 
+    def __post_init__(self) -> None:
+        self.memory.flags.writeable = False
+
     @classmethod
     def fresh(cls, encoding: str, backend: str) -> 'DecoderState':
         """The state before the first packet."""

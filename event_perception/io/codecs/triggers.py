@@ -24,8 +24,10 @@ class Triggers:
     edge: NDArray[np.uint8]
 
     def __post_init__(self) -> None:
-        for array in (self.t_ns, self.id, self.edge):
-            array.flags.writeable = False
+        for name in ('t_ns', 'id', 'edge'):
+            view = getattr(self, name).view()
+            view.flags.writeable = False
+            object.__setattr__(self, name, view)
 
     def __len__(self) -> int:
         return self.t_ns.shape[0]
