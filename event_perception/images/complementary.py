@@ -32,7 +32,7 @@ class ComplementaryConfig:
     """How events and frames are weighed."""
 
     time_constant_s: float = param(
-        0.32, 'Time in which the frame takes over from the events, seconds.', ge=1e-3, le=100.0
+        0.32, 'Time in which the frame takes over from the events, seconds.', ge=0.01, le=100.0
     )
     contrast: float = param(0.1, 'What an ON event adds to log(1 + I), with I from 0 to 1.', ge=1e-3, le=1.0)
     dark: float = param(0.05, 'Frame values below this count as saturated.', ge=0.0, le=0.49)

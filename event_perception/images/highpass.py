@@ -29,7 +29,7 @@ from event_perception.images.limits import DisplayConfig, DisplayLimits
 class HighpassConfig:
     """How fast pixels forget, and how they are shown."""
 
-    time_constant_s: float = param(0.3, 'Leak in time: time constant, seconds.', ge=1e-3, le=100.0)
+    time_constant_s: float = param(0.3, 'Leak in time: time constant, seconds.', ge=0.01, le=100.0)
     event_leak: float = param(
         0.15, 'Leak per event: each event first shrinks the pixel by exp(-this); 0 is a plain leaky integrator.',
         ge=0.0, le=5.0,
