@@ -16,6 +16,12 @@ RECONSTRUCTORS = Registry(
     {
         'complementary': 'event_perception.images.complementary:ComplementaryFilter',
         'highpass': 'event_perception.images.highpass:HighpassFilter',
+        'ati': 'event_perception.images.ati:Ati',
+        'stp': 'event_perception.images.stp:Stp',
+        'tfi': 'event_perception.images.tfi:Tfi',
+        'tfi_k': 'event_perception.images.tfi_k:TfiK',
+        'tfp': 'event_perception.images.tfp:Tfp',
+        'tvs': 'event_perception.images.tvs:Tvs',
     },
 )
 

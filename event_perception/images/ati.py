@@ -1,0 +1,170 @@
+# Copyright 2026 The event_perception authors
+# SPDX-License-Identifier: Apache-2.0
+"""Adaptive triangular interval: as many intervals around the instant as light and motion allow.
+
+An estimate over few intervals is noisy, one over many is smeared by motion. For a set of windows, from the single
+interval to hundreds of planes, every pixel takes the most intervals that fit. Where a longer window disagrees with
+a shorter one beyond what noise explains, the excess is its smear. Excess and noise are averaged over the
+neighbourhood and, in part, over the picture; the window with the least sum of both wins, varies smoothly between
+blocks, and is bright or dark, moving or still, never worse than the fixed choice. What noise remains, known per
+pixel, is averaged away over neighbours that differ by no more than it.
+
+``window = fixed`` takes one window everywhere and smooths nothing.
+
+Source: this package; the comparison of windows follows Lepskii, On a problem of adaptive estimation in Gaussian
+white noise, Theory of Probability and its Applications 1990, pooled over neighbours; the smoothing is a bilateral
+filter (Tomasi and Manduchi, ICCV 1998) with a known noise level.
+"""
+
+from dataclasses import dataclass
+from typing import ClassVar, Literal
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from event_perception.config import param
+from event_perception.errors import ConfigError
+from event_perception.images.ati_kernels import (
+    disagreements,
+    rates_within,
+    smooth_noise,
+    variance_tables,
+)
+from event_perception.images.spike_kernels import nearest_spikes
+from event_perception.images.spike_reconstructor import SpikeOutputConfig, SpikeReconstructor
+from event_perception.images.tfi_k import interval_rates
+
+
+@dataclass(frozen=True, slots=True)
+class AtiConfig:
+    """Windows, the noise that is reckoned with, and the neighbourhood that decides."""
+
+    window: Literal['adaptive', 'fixed'] = param(
+        'adaptive', 'Whether the window follows light and motion or is the same everywhere.'
+    )
+    fixed_planes: float = param(21.0, 'Fixed: the window, planes.', ge=1.0, le=8192.0, live=True)
+    windows_planes: tuple[float, ...] = param(
+        (1.0, 11.0, 15.0, 21.0, 31.0, 45.0, 65.0, 110.0, 200.0, 400.0),
+        'Adaptive: windows to choose from, ascending, planes; 1 is the single interval.',
+        ge=1.0, le=8192.0,
+    )  # fmt: skip
+    max_intervals: int = param(14, 'Most intervals to either side.', ge=1, le=64)
+    search_planes: int = param(200, 'Planes searched to either side.', ge=1, le=4096)
+    charge_noise: float = param(
+        0.035, 'Relative noise of the charge of one interval, as in real recordings.', ge=0.0, le=1.0
+    )
+    tolerance: float = param(
+        3.0, 'Adaptive: squared disagreement allowed, in variances of the noise.', ge=0.0, le=100.0
+    )
+    block_px: int = param(4, 'Adaptive: side of the blocks that share a window, px.', ge=1, le=64)
+    pool_px: float = param(3.0, 'Adaptive: sigma of the neighbourhood averaged over, px.', ge=0.1, le=100.0)
+    pool_global: float = param(
+        0.3, 'Adaptive: share of the whole picture in what is averaged.', ge=0.0, le=1.0
+    )
+    smoothing: float = param(
+        2.5, 'Adaptive: neighbours that differ by less, in sd of the noise, are averaged; 0 is none.',
+        ge=0.0, le=20.0, live=True,
+    )  # fmt: skip
+    smoothing_px: float = param(1.0, 'Adaptive: sigma of that average, px.', ge=0.1, le=10.0)
+    output: SpikeOutputConfig = SpikeOutputConfig()
+
+
+class Ati(SpikeReconstructor):
+    """Triangular mean of the intervals around the instant, over a window chosen by light and motion.
+
+    Args:
+        config: Parameters.
+        height: Sensor rows.
+        width: Sensor columns.
+
+    Raises:
+        ConfigError: If the windows do not ascend.
+    """
+
+    config_type: ClassVar[type[AtiConfig]] = AtiConfig
+
+    def __init__(self, config: AtiConfig | None = None, *, height: int, width: int) -> None:
+        self.config = config = config or AtiConfig()
+        windows = np.array(config.windows_planes, np.float32)
+        if len(windows) == 0 or np.any(np.diff(windows) <= 0):
+            raise ConfigError(f'windows_planes={config.windows_planes}: give windows in ascending order')
+        super().__init__(config.output, height=height, width=width)
+        self.lookahead_planes = config.search_planes
+        self._windows = windows
+        self._tables = variance_tables(config.max_intervals)
+
+    def _rates(self, plane: int) -> NDArray[np.float32]:
+        search, history, c = self.config.search_planes, self._history, self.config
+        first, end = max(plane - search, history.first), min(plane + search + 1, history.end)
+        n_pixels = self._height * self._width
+        left, right = nearest_spikes(
+            history.words(first, end), plane - first, n_pixels, c.max_intervals, c.max_intervals
+        )
+        # Where one side has no spike, what the other side and the silence tell.
+        single = interval_rates(left[:, :1].copy(), right[:, :1].copy(), plane - first + 1, end - plane - 1)
+        window = self._window(left, right)
+        charge = np.float32(c.charge_noise**2)
+        rates, noise = rates_within(left, right, window, single, charge, *self._tables)
+        if c.window == 'fixed' or c.smoothing == 0:
+            return rates
+        shape = (self._height, self._width)
+        weights = gaussian_weights(c.smoothing_px)
+        smooth = smooth_noise(rates.reshape(shape), noise.reshape(shape), weights, np.float32(c.smoothing))
+        return smooth.reshape(-1)
+
+    def _window(self, left: NDArray[np.uint16], right: NDArray[np.uint16]) -> NDArray[np.float32]:
+        """Window of every pixel, planes, (n,)."""
+        c = self.config
+        if c.window == 'fixed':
+            return np.full(left.shape[0], c.fixed_planes, np.float32)
+        excess, variance = disagreements(
+            left,
+            right,
+            self._height,
+            self._width,
+            c.block_px,
+            self._windows,
+            np.float32(c.charge_noise**2),
+            np.float32(c.tolerance),
+            *self._tables,
+        )
+        chosen = least_risk(self._pool(excess), self._pool(variance))
+        return self._spread(np.log(self._windows)[chosen])
+
+    def _pool(self, maps: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Average maps (n, by, bx) over the neighbourhood, and in part over the picture."""
+        sigma = self.config.pool_px / self.config.block_px
+        near = np.stack([cv2.GaussianBlur(m, (0, 0), sigma) for m in maps])
+        everywhere = maps.mean(axis=(1, 2), keepdims=True)
+        share = np.float32(self.config.pool_global)
+        pooled: NDArray[np.float32] = (1 - share) * near + share * everywhere
+        return pooled
+
+    def _spread(self, log_window: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Windows of blocks as windows of pixels, linear in their logarithm between the middles of blocks."""
+        block = self.config.block_px
+        size = (log_window.shape[1] * block, log_window.shape[0] * block)
+        fine = cv2.resize(log_window, size, interpolation=cv2.INTER_LINEAR)[: self._height, : self._width]
+        # A hair more, so that rounding cannot lose an interval that just fits.
+        return np.exp(fine.reshape(-1)) + np.float32(1e-3)
+
+
+def least_risk(excess: NDArray[np.float32], variance: NDArray[np.float32]) -> NDArray[np.int64]:
+    """Index of the window with the least smear plus noise, (by, bx).
+
+    The smear of a window is its largest excess over any shorter one.
+    """
+    n_windows = variance.shape[0]
+    smear = np.zeros_like(variance)
+    for i in range(1, n_windows):
+        first = i * (i - 1) // 2
+        smear[i] = np.maximum(excess[first : first + i].max(axis=0), 0)
+    return np.argmin(smear + variance, axis=0)
+
+
+def gaussian_weights(sigma_px: float) -> NDArray[np.float32]:
+    """Gaussian of height 1 on a square of two sigma to each side."""
+    radius = int(np.ceil(2 * sigma_px))
+    line = np.exp(-0.5 * (np.arange(-radius, radius + 1) / sigma_px) ** 2)
+    return np.outer(line, line).astype(np.float32)
