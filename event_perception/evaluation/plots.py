@@ -93,7 +93,7 @@ def nice_ticks(low: float, high: float, about: int = 5) -> list[float]:
     """Round numbers 1, 2, 2.5 or 5 times a power of ten, about so many, from low to high."""
     raw = (high - low) / about
     power = 10.0 ** math.floor(math.log10(raw))
-    step = next(m * power for m in (1, 2, 2.5, 5, 10) if m * power >= raw * 0.999)
+    step = next(m * power for m in (1, 2, 2.5, 5, 10) if m * power >= 0.77 * raw)
     first, last = math.ceil(low / step - 1e-9), math.floor(high / step + 1e-9)
     return [k * step + 0.0 for k in range(first, last + 1)]
 
