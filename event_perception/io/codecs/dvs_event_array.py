@@ -132,15 +132,17 @@ def _text(raw: NDArray[np.uint8], start: int, length: int) -> str:
 def _decode(raw: NDArray[np.uint8], layout: _Layout) -> EventArrayMessage:
     _check(raw, layout)
     shift = CDR_SHIFT if layout.stride == CDR_STRIDE else 0
-    seconds = _field(raw, layout, 'i4' if layout.signed_seconds else 'u4', 4)
-    t_ns = seconds.astype(np.int64) * NS_PER_S + _field(raw, layout, 'u4', 8)
+    t_ns = _field(raw, layout, 'i4' if layout.signed_seconds else 'u4', 4).astype(np.int64)
+    t_ns *= NS_PER_S
+    t_ns += _field(raw, layout, 'u4', 8)
     x = _field(raw, layout, 'u2', shift).astype(np.uint16)
     y = _field(raw, layout, 'u2', shift + 2).astype(np.uint16)
     if layout.count:
         x[0], y[0] = (_field(raw, layout, 'u2', offset)[0] for offset in (0, 2))
-    p = np.where(_field(raw, layout, 'u1', 12), np.int8(1), np.int8(-1))
-    keep = (x < layout.width) & (y < layout.height)
-    if not keep.all():
+    p = _field(raw, layout, 'u1', 12).astype(np.bool_).view(np.int8)
+    p = 2 * p - np.int8(1)
+    if layout.count and (x.max() >= layout.width or y.max() >= layout.height):
+        keep = (x < layout.width) & (y < layout.height)
         t_ns, x, y, p = t_ns[keep], x[keep], y[keep], p[keep]
     events = EventArray.trusted(t_ns, x, y, p, height=layout.height, width=layout.width)
     return EventArrayMessage(events, layout.stamp_ns, layout.frame_id, layout.count - len(events))
