@@ -7,6 +7,7 @@ import pytest
 from event_perception.evaluation import bench_codecs as module
 
 
+@pytest.mark.filterwarnings('ignore:module .sre_.* is deprecated:DeprecationWarning')  # lark, under rclpy
 def test_rates_and_ratios_belong_together(monkeypatch):
     pytest.importorskip('numba')
     monkeypatch.setattr(module, 'REPEATS', 1)
