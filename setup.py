@@ -16,6 +16,7 @@ NODES = (
     'odometry_node',
     'perception_node',
     'replay_node',
+    'recorder_node',
 )
 
 

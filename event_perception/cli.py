@@ -40,7 +40,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog='event-perception', description='Egomotion, optical flow, images and odometry from event cameras.'
+        prog='event-perception',
+        description='Egomotion, optical flow, images and odometry from event cameras.',
     )
     parser.add_argument('--version', action='version', version=__version__)
     commands = parser.add_subparsers(title='commands', metavar='COMMAND', required=True)
@@ -70,7 +71,9 @@ def _add_run(commands: Any) -> None:
 def _add_eval(commands: Any) -> None:
     command = commands.add_parser('eval', help='compare the results of a run with a reference')
     command.add_argument('directory', type=Path, metavar='DIR', help='a folder written by run')
-    command.add_argument('--reference', type=Path, required=True, metavar='PATH', help='file or folder with the truth')
+    command.add_argument(
+        '--reference', type=Path, required=True, metavar='PATH', help='file or folder with the truth'
+    )
     command.add_argument('--json', action='store_true', help='print JSON')
     command.set_defaults(command=_eval)
 
@@ -96,7 +99,9 @@ def _add_demo(commands: Any) -> None:
 
 
 def _add_input(command: argparse.ArgumentParser) -> None:
-    command.add_argument('input', type=Path, metavar='INPUT', help='bag, folder or file; its kind is recognised')
+    command.add_argument(
+        'input', type=Path, metavar='INPUT', help='bag, folder or file; its kind is recognised'
+    )
     command.add_argument('--topic', metavar='NAME', help='topic of the events, where a bag holds several')
 
 

@@ -2,9 +2,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """One pipeline for nodes and command line: samples in, outputs out. No threads, no clock, no ROS.
 
-    events -> windows -> egomotion -> flow
-                                   -> odometry
-           -> images
+events -> windows -> egomotion -> flow
+                               -> odometry
+       -> images
 """
 
 from collections import deque
@@ -175,6 +175,14 @@ class Pipeline:
         self.counts.slicer = self._slicer.counts
         return outputs
 
+    def reconfigure(self, config: PipelineConfig) -> None:
+        """Take over changed values of live parameters; nothing that was learnt is lost."""
+        self.config = config
+        if self._images is not None:
+            self._images.reconfigure(config)
+        if self.camera is not None:
+            self._estimator.config = config.egomotion
+
     def reset(self) -> None:
         """Forget all motion: the stream starts again elsewhere or elsewhen."""
         self.counts.resets += 1
@@ -270,6 +278,13 @@ class _ImageStage:
         self._disorder_ns = round(config.window.max_disorder_s * 1e9)
         self._next_ns: int | None = None
         self._newest_ns = 0
+
+    def reconfigure(self, config: PipelineConfig) -> None:
+        """Take over live parameters: the period, and what the method reads at each image."""
+        self._period_ns = round(config.images.period_s * 1e9)
+        branch = getattr(config.images, config.images.method, None)
+        if is_dataclass(branch):
+            self._reconstructor.config = branch  # type: ignore[attr-defined]
 
     def push(self, events: EventArray, read: bool) -> list[Output]:
         """Add events, reading an image at every instant that they pass."""

@@ -60,7 +60,9 @@ class SpikesConfig:
 class PipelineConfig:
     """Everything that can be set; `event-perception params` prints it."""
 
-    stages: tuple[str, ...] = param(STAGES, 'Stages whose results are wanted: egomotion, flow, images, odometry.')
+    stages: tuple[str, ...] = param(
+        STAGES, 'Stages whose results are wanted: egomotion, flow, images, odometry.'
+    )
     window: WindowConfig = WindowConfig()
     egomotion: EgomotionConfig = EgomotionConfig()
     flow: FlowStageConfig = FlowStageConfig()

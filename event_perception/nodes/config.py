@@ -97,3 +97,14 @@ class ReplayConfig:
     linger_s: float = param(
         0.5, 'How long to stay after the last message, for it to arrive, seconds.', ge=0.0
     )
+
+
+@dataclass(frozen=True, slots=True)
+class RecorderConfig:
+    """What is recorded, and where to."""
+
+    directory: str = param('', 'New or empty folder for the results.')
+    source: str = param('/perception_node', 'Node whose results are recorded.')
+    window_s: float = param(
+        0.02, 'Length of its windows, seconds: latency is counted from their ends.', ge=1e-4, le=1.0
+    )

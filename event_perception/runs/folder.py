@@ -91,7 +91,7 @@ class RunFolder:
     @write.register
     def _(self, output: FlowField, stopwatch: Stopwatch | None = None) -> None:
         file = self._folder('flow') / f'{output.t_ref_ns}.npz'
-        np.savez_compressed(file, flow_px_s=output.flow_px_s, valid=output.valid)
+        np.savez(file, flow_px_s=output.flow_px_s, valid=output.valid)
 
     @write.register
     def _(self, output: ReconstructedImage, stopwatch: Stopwatch | None = None) -> None:

@@ -17,7 +17,7 @@ p { margin: .4rem 0; max-width: 78ch; } .note { color: var(--soft); }
 table { border-collapse: collapse; margin: .6rem 0; font-variant-numeric: tabular-nums; }
 th, td { text-align: left; padding: .28rem .9rem .28rem 0; border-bottom: 1px solid var(--line); }
 th { font-weight: 600; } td.group { color: var(--soft); padding-top: .8rem; }
-.figures { display: grid; grid-template-columns: repeat(auto-fit, minmax(320px, 1fr)); gap: 1.1rem; }
+.figures { display: grid; grid-template-columns: repeat(auto-fit, minmax(240px, 1fr)); gap: 1.1rem; }
 .wide { grid-template-columns: 1fr; }
 figure { margin: 0; background: var(--tint); border: 1px solid var(--line); border-radius: 6px; padding: .6rem; }
 figure img, figure svg { width: 100%; height: auto; display: block; image-rendering: auto; }
@@ -57,7 +57,9 @@ class HtmlPage:
 
     def figures(self, figures: Sequence[tuple[bytes | str, str]], *, wide: bool = False) -> None:
         """Add pictures side by side: PNG bytes or SVG text, each with its caption."""
-        cells = ''.join(f'<figure>{_picture(p)}<figcaption>{escape(c)}</figcaption></figure>' for p, c in figures)
+        cells = ''.join(
+            f'<figure>{_picture(p)}<figcaption>{escape(c)}</figcaption></figure>' for p, c in figures
+        )
         self._parts.append(f'<div class="figures{" wide" if wide else ""}">{cells}</div>')
 
     def write(self, path: Path) -> None:

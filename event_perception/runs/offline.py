@@ -12,7 +12,7 @@ from typing import Any
 
 from event_perception.errors import CalibrationError
 from event_perception.events import EventArray
-from event_perception.io import Recording, RecordingConfig, open_recording, read_camera
+from event_perception.io import Recording, open_recording, read_camera
 from event_perception.motion import CameraModel
 from event_perception.pipeline import Output, Pipeline
 from event_perception.pipeline_config import PipelineConfig
@@ -67,7 +67,7 @@ def run_recording(
     Raises:
         CalibrationError: If a stage needs a camera model and there is none.
     """
-    recording = open_recording(path, config=config.recording, events_topic=events_topic)
+    recording = open_recording(path, config=config.recording, events_topic=events_topic, spikes=config.spikes)
     camera = _camera(recording, camera_file, config)
     with RunFolder(directory, config) as folder, log_to(folder.path / 'log.txt'):
         run = _Run(Pipeline(config, camera, observer=(stopwatch := Stopwatch())), folder, stopwatch)
@@ -109,7 +109,9 @@ class _Run:
             due = self._pipeline.counts.windows % WARPED_EVERY == 0
             (self._pipeline.active.add if due else self._pipeline.active.discard)('warped')
         if progress is not None:
-            progress(f'{self._span_s():.2f} s of the recording, {self._pipeline.counts.events * 1e-6:.1f} M events')
+            progress(
+                f'{self._span_s():.2f} s of the recording, {self._pipeline.counts.events * 1e-6:.1f} M events'
+            )
 
     def _store(self, outputs: list[Output]) -> None:
         for output in outputs:

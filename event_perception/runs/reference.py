@@ -26,7 +26,9 @@ class AngularVelocity:
 
     def at(self, t_s: NDArray[np.float64]) -> NDArray[np.float64]:
         """Linear interpolation (m, 3); nan outside the span."""
-        columns = [np.interp(t_s, self.t_s, column, left=np.nan, right=np.nan) for column in self.omega_rad_s.T]
+        columns = [
+            np.interp(t_s, self.t_s, column, left=np.nan, right=np.nan) for column in self.omega_rad_s.T
+        ]
         return np.stack(columns, axis=1)
 
 

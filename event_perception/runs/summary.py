@@ -55,7 +55,11 @@ def summarise(
         wall_s: How long that took, seconds.
     """
     return {
-        'recording': {'duration_s': recorded_s, 'events': counts.events, 'rate_mev_s': _rate(counts.events, recorded_s)},
+        'recording': {
+            'duration_s': recorded_s,
+            'events': counts.events,
+            'rate_mev_s': _rate(counts.events, recorded_s),
+        },
         'processing': {
             'wall_s': wall_s,
             'speed_mev_s': _rate(counts.events, wall_s),
