@@ -21,7 +21,7 @@ Real = NDArray[np.float64]
 
 GAUSSIAN_CUT = 1.5  # bins; sigma is one bin
 GAUSSIAN_MASS = math.erf(GAUSSIAN_CUT / math.sqrt(2.0))  # of the cut Gaussian: the vote is divided by it
-LANCZOS_MASS = 1.0097898406436827  # integral of the Lanczos-2 kernel, which is not normalised
+LANCZOS_MASS = 1.0097898406187330  # integral of the Lanczos-2 kernel, which is not normalised
 
 
 @dataclass(frozen=True)
@@ -79,7 +79,7 @@ def cell(u: NDArray[np.floating], shift: float) -> tuple[NDArray[np.floating], N
     """
     half = u.dtype.type(shift)
     index = np.floor(u + half)
-    index -= u - index < -half
+    index -= u < index - half
     return index, u - index + half
 
 

@@ -44,7 +44,7 @@ def locate(u: float, shift: float, first: int, n_taps: int, size: int) -> tuple[
         if no tap reaches the image; and the remainder r in [0, 1].
     """
     cell = np.floor(u + shift)
-    if u - cell < -shift:
+    if u < cell - shift:
         cell -= 1.0
     start = cell + (first + n_taps)
     if start >= 1.0 and start <= size + n_taps - 1.0:

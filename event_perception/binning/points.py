@@ -2,6 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """The public faces of binning in torch: points to an image, a line or a voxel grid."""
 
+from math import prod
+
 import torch
 from torch import Tensor
 
@@ -77,12 +79,12 @@ def bin_points(
     stencil = Stencil(tuple(sizes), kernel, reconstruction)
     if weights is None:
         weights = points.new_ones(points.shape[:-1])
-    batch = points.shape[:-2]
-    flat_points = points.reshape(-1, *points.shape[-2:])
-    flat_weights = weights.to(points.dtype).reshape(1, -1, points.shape[-2])
-    if not batch:
-        return Scatter.apply(flat_points, flat_weights, stencil, (None,)).squeeze(0)
-    return Scatter.apply(flat_points, flat_weights, stencil, (None,)).reshape(*batch, *sizes)
+    batch, n_events = points.shape[:-2], points.shape[-2]
+    n_images = prod(batch)
+    flat_points = points.reshape(n_images, n_events, len(sizes))
+    flat_weights = weights.to(points.dtype).reshape(1, n_images, n_events)
+    images = Scatter.apply(flat_points, flat_weights, stencil, (None,))
+    return images.reshape(*batch, *sizes)
 
 
 def _check(points: Tensor, weights: Tensor | None, sizes: tuple[int, ...]) -> None:

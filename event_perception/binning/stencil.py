@@ -156,7 +156,7 @@ def _locate(u: Tensor, side: Taps, size: int) -> tuple[Tensor, Tensor]:
     low, high = float(-side.offsets[-1] - 1), float(size - side.first)
     u = torch.nan_to_num(u, nan=low, posinf=high, neginf=low).clamp(low, high)
     cell = torch.floor(u + side.shift)
-    cell = cell - (u - cell < -side.shift).to(u.dtype)
+    cell = cell - (u < cell - side.shift).to(u.dtype)
     return cell, u - cell + side.shift
 
 
