@@ -94,7 +94,8 @@ class Aedat4Recording(Recording):
                 packet = next(decoder)
             except StopIteration:
                 return
-            except Exception as error:  # the package raises errors of its own making at a damaged end
+            except BaseException as error:
+                _raise_if_not_of_the_package(error)
                 self._warnings['truncated_files'] += 1
                 logger.warning('%s is damaged (%s): read up to there', self.path, error)
                 return
@@ -131,5 +132,12 @@ def _decoder(path: Path) -> Any:
         raise DataError(f'{path}: AEDAT4 needs the package aedat: pip install aedat') from error
     try:
         return aedat.Decoder(str(path))
-    except Exception as error:  # the package raises errors of its own making
+    except BaseException as error:
+        _raise_if_not_of_the_package(error)
         raise DataError(f'{path}: cannot be read as AEDAT4: {error}') from error
+
+
+def _raise_if_not_of_the_package(error: BaseException) -> None:
+    """A panic of the compiled package is a BaseException; on damaged files it panics."""
+    if not isinstance(error, Exception) and 'Panic' not in type(error).__name__:
+        raise error

@@ -66,16 +66,16 @@ def _records(file: BinaryIO) -> Iterator[tuple[int, bytes]]:
         if length > LARGEST_RECORD:
             return
         body = file.read(length)
-        if len(body) < length:
+        if len(body) < length and kind != CHUNK:
             return
-        yield kind, body
+        yield kind, body  # of a chunk also the beginning: uncompressed it holds whole messages
 
 
 def _chunk(body: bytes) -> bytes | None:
     """Contents of a chunk record; None where they are damaged."""
-    name, at = _string(body, 28)
-    (length,) = struct.unpack_from('<Q', body, at)
     try:
+        name, at = _string(body, 28)
+        (length,) = struct.unpack_from('<Q', body, at)
         return _decompressor(name)(body[at + 8 : at + 8 + length])
     except DataError:
         raise

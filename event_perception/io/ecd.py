@@ -112,8 +112,8 @@ class EcdRecording(Recording):
                 events = EventArray(block.t_ns, block.x, block.y, p, height=height, width=width)
             except DataError as error:
                 raise DataError(
-                    f'{self._events}: {error}; for another sensor than {width}x{height} set height and width of the '
-                    'recording'
+                    f'{self._events}: {error}; for another sensor than {width}x{height} '
+                    'give --set recording.height=... --set recording.width=...'
                 ) from error
             for start in range(0, len(events), step):
                 part = events[start : start + step]

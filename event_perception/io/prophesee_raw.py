@@ -68,7 +68,10 @@ class RawRecording(Recording):
         if self.config.height and self.config.width:
             height, width = self.config.height, self.config.width
         if height is None or width is None:
-            raise DataError(f'{path}: the header does not say the size of the sensor; set height and width')
+            raise DataError(
+                f'{path}: the header does not say the size of the sensor; give '
+                '--set recording.height=... --set recording.width=...'
+            )
         self._height, self._width = height, width
 
     def _summary(self) -> RecordingInfo:

@@ -46,6 +46,7 @@ class BagWriter:
         self._writer.open()
         self._connections: dict[str, Any] = {}
         self._packets: Counter[str] = Counter()
+        self._latest_ns: dict[str, int] = {}
 
     def __enter__(self) -> 'BagWriter':
         return self
@@ -121,6 +122,60 @@ class BagWriter:
             )
 
         self.write(topic, PACKET_TYPES[0], filled, t_ns=stamp_ns if t_ns is None else t_ns)
+
+    def write_events(
+        self,
+        topic: str,
+        events: EventArray,
+        encoding: str = 'libcaer_cmp',
+        *,
+        stamp_ns: int | None = None,
+        frame_id: str = '',
+        t_ns: int | None = None,
+    ) -> None:
+        """Encode events and write them as ``event_camera_msgs/EventPacket``.
+
+        Args:
+            topic: Name of the topic.
+            events: At least one event; the packets of a topic in time order.
+            encoding: 'evt3', 'libcaer_cmp', 'libcaer' or 'mono'.
+            stamp_ns: Stamp of the header; None for the time of the first event.
+            frame_id: Optical frame.
+            t_ns: Recording stamp; None for the stamp of the header.
+
+        Raises:
+            DataError: If there is no event, no such encoder, or the events do not fit the encoding.
+        """
+        if not len(events):
+            raise DataError(f'{topic}: no events to write')
+        payload, time_base_ns = self._encode(topic, events, encoding)
+        self.write_event_packet(
+            topic,
+            payload,
+            encoding,
+            height=events.height,
+            width=events.width,
+            stamp_ns=_or(stamp_ns, int(events.t_ns[0])),
+            time_base_ns=time_base_ns,
+            frame_id=frame_id,
+            t_ns=t_ns,
+        )
+
+    def _encode(self, topic: str, events: EventArray, encoding: str) -> tuple[bytes, int]:
+        from event_perception.io.codecs import encoders
+
+        if encoding == 'evt3':
+            payload = encoders.encode_evt3(events, previous_t_ns=self._latest_ns.get(topic))
+            self._latest_ns[topic] = int(events.t_ns[-1])
+            return payload, 0
+        known = {
+            'libcaer_cmp': encoders.encode_libcaer_cmp,
+            'libcaer': encoders.encode_libcaer,
+            'mono': encoders.encode_mono,
+        }
+        if encoding not in known:
+            raise DataError(f'encoding {encoding!r}: choose one of {["evt3", *known]}')
+        return known[encoding](events)
 
     def write_event_array(
         self, topic: str, events: EventArray, *, stamp_ns: int, frame_id: str = '', t_ns: int | None = None
