@@ -51,16 +51,16 @@ def new_balance() -> NDArray[np.float64]:
 
 
 @njit(cache=True, nogil=True)
-def fold_block(balance, settings, on, tick):  # type: ignore[no-untyped-def]
-    """Let the numbers of a block into the running ones and return the weight of OFF events.
+def fold_block(balance, settings, tick):  # type: ignore[no-untyped-def]
+    """Let the numbers of a full block into the running ones, and begin the next block.
 
     Args:
         balance: State (6,), changed.
         settings: ``BalanceConfig.in_ticks``.
-        on: ON events among the ``BLOCK_EVENTS`` of the block.
         tick: Time of its end.
     """
     memory, half_at, max_share, limit = settings
+    on = balance[BLOCK_ON]
     off = BLOCK_EVENTS - on
     if max(on, off) <= max_share * BLOCK_EVENTS:
         kept = math.exp(-(tick - balance[FOLDED_TICK]) / memory)
@@ -71,4 +71,4 @@ def fold_block(balance, settings, on, tick):  # type: ignore[no-untyped-def]
         # Few events say little: shrink the logarithm of the ratio towards 0.
         log_ratio = math.log(balance[N_ON] / balance[N_OFF]) * total / (total + half_at)
         balance[OFF_WEIGHT] = min(max(math.exp(log_ratio), 1 / limit), limit)
-    return balance[OFF_WEIGHT]
+    balance[BLOCK_ON] = balance[BLOCK_N] = 0

@@ -61,40 +61,60 @@ def push_events(t_ns, x, y, p, value, last, tables, slowness, balance, balancing
     Returns:
         The newest tick and the number of restarts.
     """
-    fine, coarse = tables
-    values, lasts = value.reshape(-1), last.reshape(-1)
-    width = np.int64(value.shape[1])
-    end = len(coarse) - 1
-    off_weight = np.float32(balance[OFF_WEIGHT])
-    block_on, block_n = np.int64(balance[BLOCK_ON]), np.int64(balance[BLOCK_N])
-    restarts = 0
-    for i in range(len(t_ns)):
-        tick = t_ns[i] >> TICK_SHIFT
-        if tick < newest - max_back:
+    restarts, start = 0, 0
+    while start < len(t_ns):
+        newest, stop = _push_within_block(
+            t_ns, x, y, p, value, last, tables, slowness, balance, newest, max_back, start
+        )
+        if balance[BLOCK_N] == BLOCK_EVENTS:
+            fold_block(balance, balancing, newest)
+        elif stop < len(t_ns):
             value[:] = 0
             last[:] = NEVER
             balance[:] = 0
             balance[OFF_WEIGHT] = 1
-            off_weight = np.float32(1)
-            block_on, block_n = np.int64(0), np.int64(0)
-            newest = tick
+            newest = t_ns[stop] >> TICK_SHIFT
             restarts += 1
-        newest = max(newest, tick)
-        k = y[i] * width + x[i]
-        age = max(tick - lasts[k], 0)
-        if slowness is not None:
-            age = np.int64(age * slowness.reshape(-1)[k])
-        decay = fine[age & FINE_MASK] * coarse[min(age >> FINE_BITS, end)]
-        on = p[i] > 0
-        values[k] = values[k] * decay + (np.float32(1) if on else -off_weight)
-        lasts[k] = max(lasts[k], tick)
-        block_n += 1
-        block_on += on
-        if block_n == BLOCK_EVENTS:
-            off_weight = np.float32(fold_block(balance, balancing, block_on, newest))
-            block_on, block_n = np.int64(0), np.int64(0)
-    balance[BLOCK_ON], balance[BLOCK_N] = block_on, block_n
+        start = stop
     return newest, restarts
+
+
+@njit(cache=True, nogil=True)
+def _push_within_block(t_ns, x, y, p, value, last, tables, slowness, balance, newest, max_back, start):  # type: ignore[no-untyped-def]
+    """Add events until the block of the balance is full, time steps back too far, or none is left.
+
+    Unsigned indices spare numba the handling of negative ones, a third of the time.
+
+    Returns:
+        The newest tick and the index of the first event that was not added.
+    """
+    fine, coarse = tables
+    values, lasts = value.reshape(-1), last.reshape(-1)
+    width, end = np.uint64(value.shape[1]), np.uint64(len(coarse) - 1)
+    gain = np.empty(2, np.float32)
+    gain[0], gain[1] = -balance[OFF_WEIGHT], 1
+    stop = min(len(t_ns), start + BLOCK_EVENTS - np.int64(balance[BLOCK_N]))
+    on_events = np.uint64(0)
+    i = start
+    while i < stop:
+        tick = t_ns[i] >> TICK_SHIFT
+        if tick < newest - max_back:
+            break
+        newest = max(newest, tick)
+        k = np.uint64(y[i]) * width + np.uint64(x[i])
+        elapsed = max(tick - lasts[k], 0)
+        age = np.uint64(elapsed)
+        if slowness is not None:
+            age = np.uint64(elapsed * slowness.reshape(-1)[k])
+        on = np.uint64(p[i] > 0)
+        decay = fine[age & np.uint64(FINE_MASK)] * coarse[min(age >> np.uint64(FINE_BITS), end)]
+        values[k] = values[k] * decay + gain[on]
+        lasts[k] += elapsed
+        on_events += on
+        i += 1
+    balance[BLOCK_N] += i - start
+    balance[BLOCK_ON] += on_events
+    return newest, i
 
 
 @njit(cache=True, nogil=True)
