@@ -57,7 +57,8 @@ def decode_event_packet(
         raise DataError(f'height={height}, width={width}: a sensor has 1 to 65535 pixels a side')
     if not 0 <= time_base < LATEST_TIME_BASE_NS:
         raise DataError(f'time_base={time_base} ns: expected 0 to 2**62 - 1; is the packet big-endian?')
-    return decoder.decode(payload, state, time_base=time_base, height=height, width=width)
+    # numpy integers, too, as plain ones: uint64 and int64 make float64 in numba, which cannot hold a time
+    return decoder.decode(payload, state, time_base=int(time_base), height=int(height), width=int(width))
 
 
 @cache

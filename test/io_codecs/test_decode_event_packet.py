@@ -43,6 +43,14 @@ def test_aligned_payloads_are_not_copied():
     assert not words.flags.writeable and data.flags.writeable
 
 
+def test_numpy_integers_are_as_good_as_plain_ones():
+    time_base = np.uint64(1_700_000_000_123_456_789)
+    events, _, _ = decode_event_packet(
+        'mono', (5).to_bytes(8, 'little'), time_base, height=np.uint32(4), width=np.uint16(4)
+    )
+    assert events.t_ns.tolist() == [1_700_000_000_123_456_794]
+
+
 def test_an_empty_payload_gives_nothing():
     for encoding in decoders.names():
         events, triggers, state = decode_event_packet(encoding, b'', height=4, width=5)
