@@ -65,7 +65,7 @@ def decode_event_packet(
 def _decoder(encoding: str) -> Decoder:
     """Loaded once: a look-up reads the entry points of all installed packages."""
     if encoding not in decoders.names():
-        hint = ', decoded by decode_spike_planes' if encoding == 'spike_planes_v1' else ''
+        hint = ', spikes: use io.codecs.spike_planes' if encoding == 'spike_planes_v1' else ''
         raise DataError(f'encoding {encoding!r} is unknown{hint}; known for events: {decoders.names()}')
     decoder: Decoder = decoders.load(encoding)
     return decoder
