@@ -8,22 +8,31 @@ from typing import Any
 _PUBLIC = {
     'DvsConfig': 'dvs_config',
     'DvsEmulator': 'dvs',
+    'ImuConfig': 'imu',
+    'Motion': 'planes',
     'Panorama': 'panorama',
+    'PlaneScene': 'planes',
+    'Rectangle': 'planes',
     'SimulatedSequence': 'sequence',
     'SpikeEmulator': 'spikes',
     'SplineTrajectory': 'trajectories',
     'TextureConfig': 'textures',
     'dvs_preset': 'dvs_config',
+    'room_sequence': 'scenes',
     'rotation_sequence': 'rotations',
     'rotation_set': 'rotations',
 }
 
-__all__ = [*_PUBLIC]
+_MODULES = ('scenes', 'trajectories')
+
+__all__ = [*_PUBLIC, *_MODULES]
 
 
 def __getattr__(name: str) -> Any:
     if name in _PUBLIC:
         return getattr(import_module(f'{__name__}.{_PUBLIC[name]}'), name)
+    if name in _MODULES:
+        return import_module(f'{__name__}.{name}')
     raise AttributeError(f'module {__name__!r} has no attribute {name!r}')
 
 

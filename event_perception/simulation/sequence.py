@@ -15,6 +15,7 @@ from event_perception.motion.camera import CameraModel
 from event_perception.simulation.dvs import DvsEmulator
 from event_perception.simulation.dvs_config import DvsConfig
 from event_perception.simulation.frame_clock import frame_times
+from event_perception.simulation.imu import ImuConfig, ImuRecord, record_imu
 from event_perception.simulation.trajectories import SplineTrajectory
 from event_perception.simulation.truth import image_flow
 
@@ -127,6 +128,12 @@ class SimulatedSequence:
             object_velocity_m_s=self.scene.object_velocity(self.camera, T, t_s) @ T[:3, :3],
         )
         return FlowField(int(t_ns), flow.astype(np.float32), np.ones(flow.shape[1:], bool))
+
+    def imu(self, config: ImuConfig | None = None) -> ImuRecord:
+        """Readings of an inertial unit in the axes of the camera."""
+        return record_imu(
+            self.trajectory, config or ImuConfig(), start_ns=self.start_ns, duration_s=self.duration_s
+        )
 
     def _view(self, t_ns: int) -> tuple[NDArray, float]:
         return self.pose(t_ns)[0], float(self._seconds(t_ns)[0])

@@ -39,6 +39,7 @@ class SplineTrajectory:
         knots = np.asarray(t_s, np.float64)
         if knots.size < 6 or not (np.diff(knots) > 0).all():
             raise DataError(f'a trajectory needs 6 or more increasing times; got {knots.size}')
+        self.knots_s = knots
         self.start_s, self.end_s = float(knots[0]), float(knots[-1])
         self._position = make_interp_spline(knots, np.asarray(position_m, np.float64), k=5)
         self._velocity, self._acceleration = self._position.derivative(1), self._position.derivative(2)
@@ -160,16 +161,18 @@ def from_poses(t_s: ArrayLike, position_m: ArrayLike, quaternion_xyzw: ArrayLike
 
 
 def from_file(
-    path: str | Path, *, start_s: float = 0.0, duration_s: float | None = None, spacing_s: float = 0.02
+    path: str | Path, *, start_s: float = 0.0, duration_s: float | None = None, spacing_s: float = 0.05
 ) -> SplineTrajectory:
     """Read ``t x y z qx qy qz qw`` lines (TUM, ECD groundtruth.txt), T_world_camera.
+
+    Knots are means over ``spacing_s``: measured poses jitter, and a spline through every one of them would turn
+    5 mm of jitter into 1 m/s of true velocity.
 
     Args:
         path: Text file; '#' starts a comment.
         start_s: Skipped at the beginning.
         duration_s: Read; all when None.
-        spacing_s: Smallest distance of knots. Measured poses jitter; knots at full rate would turn that into
-            velocity noise of the truth.
+        spacing_s: Distance of knots.
 
     Raises:
         DataError: If rows do not have 8 columns.
@@ -177,11 +180,25 @@ def from_file(
     rows = np.loadtxt(path, comments='#', ndmin=2)
     if rows.shape[1] != 8:
         raise DataError(f'{path}: {rows.shape[1]} columns; a trajectory has t x y z qx qy qz qw')
-    t = rows[:, 0] - rows[0, 0]
-    end_s = np.inf if duration_s is None else start_s + duration_s + 2 * spacing_s
-    rows = rows[(t >= start_s) & (t <= end_s)]
-    keep = np.unique(np.searchsorted(rows[:, 0], np.arange(rows[0, 0], rows[-1, 0], spacing_s)))
-    return from_poses(rows[keep, 0], rows[keep, 1:4], rows[keep, 4:8])
+    t = rows[:, 0] - rows[0, 0] - start_s
+    end_s = t[-1] if duration_s is None else duration_s
+    use = (t >= -spacing_s) & (t <= end_s + 2 * spacing_s)
+    t, rows = t[use], rows[use]
+    group = np.floor(t / spacing_s).astype(np.int64)
+    groups = [np.flatnonzero(group == g) for g in np.unique(group)]
+    mean = np.array([np.append(t[g].mean(), rows[g, 1:4].mean(axis=0)) for g in groups])
+    orientation = Rotation.concatenate([Rotation.from_quat(rows[g, 4:8]).mean() for g in groups])
+    first = max(0.0, mean[0, 0])  # time 0 is start_s, or the first mean pose if nothing comes before
+    return SplineTrajectory(mean[:, 0] - first, mean[:, 1:4], orientation)
+
+
+def moved_to(trajectory: SplineTrajectory, centre_m: ArrayLike, orientation: Rotation) -> SplineTrajectory:
+    """The same motion, moved rigidly so that it is at this place with this orientation at time 0."""
+    knots, start = trajectory.knots_s, trajectory.pose(0.0)[0]
+    poses = trajectory.pose(knots)
+    turn = orientation * Rotation.from_matrix(start[:3, :3]).inv()
+    path = np.asarray(centre_m) + turn.apply(poses[:, :3, 3] - start[:3, 3])
+    return SplineTrajectory(knots, path, turn * Rotation.from_matrix(poses[:, :3, :3]))
 
 
 def _knots(duration_s: float, bandwidth_hz: float) -> NDArray[np.float64]:

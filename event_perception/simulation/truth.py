@@ -42,6 +42,29 @@ def image_flow(
     return _to_pixels(camera, np.stack([x, y]), velocity)
 
 
+def displacement(
+    camera: CameraModel, depth_m: NDArray, T_world_a: NDArray, T_world_b: NDArray
+) -> NDArray[np.float64]:
+    """Where every pixel of view a is seen from view b, minus where it was: from depth and poses alone.
+
+    Args:
+        camera: Calibration of both views.
+        depth_m: Depth of view a (H, W).
+        T_world_a: Pose of view a (4, 4).
+        T_world_b: Pose of view b (4, 4).
+
+    Returns:
+        Displacement (2, H, W), px; nan where the point is behind view b.
+    """
+    bearings = camera.bearings().astype(np.float64)
+    ray = np.concatenate([bearings, np.ones((*bearings.shape[:2], 1))], axis=-1)
+    T_b_a = np.linalg.inv(T_world_b) @ T_world_a
+    seen = ray @ T_b_a[:3, :3].T + T_b_a[:3, 3] / np.asarray(depth_m, np.float64)[..., None]
+    pixel = camera.project(seen.reshape(-1, 3)).reshape(*seen.shape[:2], 2)
+    rows, columns = np.indices(bearings.shape[:2])
+    return np.moveaxis(pixel, -1, 0) - np.stack([columns, rows])
+
+
 def _to_pixels(camera: CameraModel, point: NDArray, velocity: NDArray) -> NDArray[np.float64]:
     """Velocity of a normalised point to velocity of its pixel: times the Jacobian of the projection."""
     if camera.distortion_model == 'none':
