@@ -6,7 +6,7 @@ A tag is found only if its border is closed and its 36 bits are right; no refere
 by one between detector versions, so compare means over many images, not maxima.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import cache
 from typing import Any, Protocol
@@ -110,8 +110,8 @@ def count_tags(
     """
     if image.ndim != 2:
         raise DataError(f'image of shape {image.shape}: tags are looked for in grey images (H, W)')
-    grey = image if image.dtype == np.uint8 else (np.clip(image, 0, 1) * 255).astype(np.uint8)
-    corners, found, _ = _detector(family).detectMarkers(grey)
+    grey: NDArray[Any] = image if image.dtype == np.uint8 else (np.clip(image, 0, 1) * 255).astype(np.uint8)
+    corners, found, _ = _detector(family)(grey)
     if found is None or not len(found):
         return Tags(np.zeros(0, np.int64), np.zeros((0, 4, 2), np.float32))
     flat = np.asarray(found).reshape(-1).astype(np.int64)
@@ -122,11 +122,21 @@ def count_tags(
 
 
 @cache
-def _detector(family: str) -> Any:
+def _detector(family: str) -> Callable[[NDArray[np.uint8]], tuple[Any, Any, Any]]:
+    """OpenCV's detector; before 4.7 it was a function of the extra modules."""
     if family not in DICTIONARIES:
         raise ConfigError(f'tag family {family!r} is unknown; choose one of {sorted(DICTIONARIES)}')
-    dictionary = cv2.aruco.getPredefinedDictionary(getattr(cv2.aruco, DICTIONARIES[family]))
-    return cv2.aruco.ArucoDetector(dictionary)
+    if not hasattr(cv2, 'aruco'):
+        raise ConfigError(f'OpenCV {cv2.__version__} has no tag detector; install 4.7 or later')
+    name = getattr(cv2.aruco, DICTIONARIES[family])
+    if hasattr(cv2.aruco, 'ArucoDetector'):
+        detect: Callable[..., Any] = cv2.aruco.ArucoDetector(
+            cv2.aruco.getPredefinedDictionary(name)
+        ).detectMarkers
+        return detect
+    old_aruco: Any = cv2.aruco
+    dictionary = old_aruco.Dictionary_get(name)
+    return lambda grey: old_aruco.detectMarkers(grey, dictionary)
 
 
 def tag_score(

@@ -90,6 +90,8 @@ def _push_within_block(t_ns, x, y, p, value, last, tables, slowness, balance, ne
     """
     fine, coarse = tables
     values, lasts = value.reshape(-1), last.reshape(-1)
+    if slowness is not None:
+        rates = slowness.reshape(-1)
     width, end = np.uint64(value.shape[1]), np.uint64(len(coarse) - 1)
     gain = np.empty(2, np.float32)
     gain[0], gain[1] = -balance[OFF_WEIGHT], 1
@@ -105,7 +107,7 @@ def _push_within_block(t_ns, x, y, p, value, last, tables, slowness, balance, ne
         elapsed = max(tick - lasts[k], 0)
         age = np.uint64(elapsed)
         if slowness is not None:
-            age = np.uint64(elapsed * slowness.reshape(-1)[k])
+            age = np.uint64(np.int64(elapsed * rates[k]))
         on = np.uint64(p[i] > 0)
         decay = fine[age & np.uint64(FINE_MASK)] * coarse[min(age >> np.uint64(FINE_BITS), end)]
         values[k] = values[k] * decay + gain[on]

@@ -1,0 +1,81 @@
+# Copyright 2026 The event_perception authors
+# SPDX-License-Identifier: Apache-2.0
+"""How fast images come from events, beside the least that any such method must do, and how good they are."""
+
+from collections.abc import Callable
+from pathlib import Path
+from time import perf_counter
+from typing import Any
+
+import numpy as np
+from numba import njit
+
+from event_perception import images
+from event_perception.evaluation.tags import tag_score
+from event_perception.events import EventArray, FrameImage, concatenate
+from event_perception.flow.motion_field import MotionField
+from event_perception.io import open_recording
+from event_perception.motion.camera import CameraModel
+
+RECORDING = Path(__file__).resolve().parent.parent / 'recordings' / 'apriltags'
+REPEATS = 9
+
+
+def bench_images() -> dict[str, Any]:
+    """Times of the event filters and of flow from egomotion, and tags read in the bundled recording."""
+    recording = open_recording(RECORDING)
+    events = concatenate([part for part in recording.samples() if isinstance(part, EventArray)])
+    bare_ns = _bare_loop_ns(events)
+    return {
+        'events': len(events),
+        'bare_loop_ns_per_event': bare_ns,
+        'highpass': _filter('highpass', events, bare_ns),
+        'complementary': _filter('complementary', events, bare_ns),
+        'flow_from_egomotion_ms': _flow_ms(events),
+        'tags': tag_score(recording, 'highpass').summary(),
+    }
+
+
+def _filter(name: str, events: EventArray, bare_ns: float) -> dict[str, float]:
+    reconstructor = images.create(name, height=events.height, width=events.width)
+    if name == 'complementary':
+        frame = np.full((events.height, events.width), 0.5, np.float32)
+        reconstructor.push(FrameImage(int(events.t_ns[0]), frame))
+    # From the second push on, time steps back and the filter starts again: that costs next to nothing.
+    push_ns = _fastest_s(lambda: reconstructor.push(events)) / len(events) * 1e9
+    end_ns = int(events.t_ns[-1])
+    return {
+        'ns_per_event': push_ns,
+        'times_bare_loop': push_ns / bare_ns,
+        'image_ms': _fastest_s(lambda: reconstructor.image(end_ns)) * 1e3,
+    }
+
+
+def _bare_loop_ns(events: EventArray) -> float:
+    image = np.zeros((events.height, events.width), np.float32)
+    return _fastest_s(lambda: _add(events.x, events.y, events.p, image)) / len(events) * 1e9
+
+
+def _flow_ms(events: EventArray) -> float:
+    camera = CameraModel(
+        300.0, 300.0, events.width / 2, events.height / 2, height=events.height, width=events.width
+    )
+    field = MotionField(None, camera)
+    return _fastest_s(lambda: field.rotational(np.array([0.1, 0.2, 0.3]))) * 1e3
+
+
+def _fastest_s(function: Callable[[], Any]) -> float:
+    """The least of several runs: what else the machine does can only add."""
+    function()
+    best = float('inf')
+    for _ in range(REPEATS):
+        start = perf_counter()
+        function()
+        best = min(best, perf_counter() - start)
+    return best
+
+
+@njit(cache=True, nogil=True)
+def _add(x, y, p, image):  # type: ignore[no-untyped-def]
+    for i in range(len(x)):
+        image[y[i], x[i]] += p[i]
