@@ -36,6 +36,8 @@ class EcdRecording(Recording):
         config: How to read it; ``height`` and ``width`` for another sensor.
     """
 
+    _is_ordered = True
+
     def __init__(self, path: Path, config: RecordingConfig | None = None) -> None:
         super().__init__(path, config)
         self._folder = path if path.is_dir() else path.parent

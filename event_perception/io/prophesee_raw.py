@@ -61,6 +61,8 @@ class RawRecording(Recording):
         DataError: If the header names no known format, or no size is known.
     """
 
+    _is_ordered = True
+
     def __init__(self, path: Path, config: RecordingConfig | None = None) -> None:
         super().__init__(path, config)
         self.header = read_header(path)

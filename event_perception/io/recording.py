@@ -40,7 +40,7 @@ class RecordingConfig:
     order_horizon_s: float = param(
         0.2, 'How late a stream may come against another in a recording, seconds.', ge=0.0, le=10.0
     )
-    max_held: int = param(4096, 'Most samples held to bring streams in order.', ge=1)
+    max_held_mb: int = param(256, 'Most memory for samples held to bring streams in order, megabytes.', ge=1)
     count_below_mb: int = param(
         64, 'Events are counted for a summary only in files up to this size, megabytes.', ge=0
     )
@@ -133,6 +133,9 @@ class Recording(ABC):
         self._known_camera: CameraModel | None = None
         self._camera_known = False
 
+    _is_ordered = False
+    """Whether ``_stream`` is in order as it is."""
+
     @abstractmethod
     def _summary(self) -> RecordingInfo:
         """The summary without times and number of events, if those need reading everything."""
@@ -175,8 +178,11 @@ class Recording(ABC):
             raise DataError(f'start {start_s} s, duration {duration_s} s: start is >= 0, duration > 0')
         cut = _Cut(round(start_s * 1e9), None if duration_s is None else round(duration_s * 1e9))
         self._warnings.clear()
-        order = TimeOrder(round(self.config.order_horizon_s * 1e9), self.config.max_held)
-        for sample in order.order(self._stream()):
+        order = TimeOrder(
+            round(self.config.order_horizon_s * 1e9), self.config.max_held_mb * 1_000_000, _bytes_of
+        )
+        stream = self._stream()
+        for sample in (sample for _, sample in stream) if self._is_ordered else order.order(stream):
             if isinstance(sample, PoseSample) and not poses:
                 continue
             yield from cut.apply(sample)
@@ -232,19 +238,22 @@ class Recording(ABC):
         return sum(file.stat().st_size for file in files if file.is_file())
 
     def _counted(self, info: RecordingInfo) -> RecordingInfo:
-        n, first, last = 0, None, None
+        n, first, last, of_events = 0, None, None, True
         height, width = info.height, info.width
         for sample in self.samples():
             span = _span_ns(sample)
             if span is None:
                 continue
+            of_events = isinstance(sample, EventArray)
             n += len(sample) if isinstance(sample, EventArray) else 0
             first = span[0] if first is None else min(first, span[0])
             last = span[1] if last is None else max(last, span[1])
             height, width = sample.height, sample.width  # type: ignore[union-attr]
         if first is None:
             return replace(info, n_events=0)
-        return replace(info, n_events=n, start_ns=first, end_ns=last, height=height, width=width)
+        return replace(
+            info, n_events=n if of_events else None, start_ns=first, end_ns=last, height=height, width=width
+        )
 
 
 class _Cut:
@@ -302,6 +311,12 @@ def _span_ns(sample: Sample) -> tuple[int, int] | None:
     if isinstance(sample, SpikeStream):
         return (sample.start_ns, sample.next_ns - sample.plane_period_ns) if len(sample) else None
     return None
+
+
+def _bytes_of(sample: Sample) -> int:
+    """Size of the arrays of a sample."""
+    arrays = ('t_ns', 'x', 'y', 'p', 'planes', 'depth_m', 'value')
+    return 1 + sum(int(getattr(getattr(sample, name, None), 'nbytes', 0)) for name in arrays)
 
 
 def _camera_tree(camera: CameraModel) -> dict[str, Any]:

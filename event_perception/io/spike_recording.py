@@ -26,6 +26,8 @@ class SpikeRecording(Recording):
             ``event_perception.io.spike_dat``).
     """
 
+    _is_ordered = True
+
     def __init__(self, path: Path, config: RecordingConfig | None, spikes: SpikeFormat) -> None:
         super().__init__(path, config)
         kind = getattr(spikes, 'kind', None)

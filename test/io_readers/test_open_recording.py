@@ -153,6 +153,7 @@ def test_a_spike_file_needs_its_size(shared_data):
     assert all(isinstance(s, SpikeStream) for s in samples)
     assert sum(len(s) for s in samples) == 301
     assert recording.info().duration_s == pytest.approx(300 * 50e-6)
+    assert recording.info().n_events is None
     part = list(recording.samples(start_s=0.001, duration_s=0.002))
     assert [(s.start_ns, len(s)) for s in part] == [(1_000_000, 40)]
 

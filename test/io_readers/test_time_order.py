@@ -27,6 +27,14 @@ def test_equal_times_keep_the_order_of_arrival():
     assert list(TimeOrder(10, 100).order([(5, 'a'), (5, 'b'), (4, 'c')])) == ['c', 'a', 'b']
 
 
+def test_heavy_samples_leave_sooner():
+    order = TimeOrder(10**9, 100, weight=len)
+    held = 0
+    for i in range(50):
+        held += 30 - sum(len(sample) for sample in order.push(i, b'x' * 30))
+        assert held <= 100
+
+
 def test_no_more_is_held_than_allowed():
     order = TimeOrder(10**9, 3)
     held = 0
