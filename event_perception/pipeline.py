@@ -8,7 +8,7 @@ events -> windows -> egomotion -> flow
 """
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, is_dataclass
 from functools import singledispatchmethod
 from time import perf_counter
@@ -119,7 +119,6 @@ class Pipeline:
         if camera is not None:
             self._set_camera(camera)
 
-    @singledispatchmethod
     def push(self, sample: Any) -> list[Output]:
         """Take the next sample in time order; returns what it completes, oldest first.
 
@@ -127,51 +126,57 @@ class Pipeline:
             DataError: If the sample is of an unknown kind or of another sensor size than before.
             CalibrationError: If a camera model does not fit the events.
         """
+        return sorted(self.stream(sample), key=_instant)
+
+    def stream(self, sample: Any) -> Iterator[Output]:
+        """As ``push``, but each output at once when it is computed: egomotion first, images last.
+
+        The sample has been taken in only when the iterator is exhausted.
+        """
+        if isinstance(sample, EventArray):
+            yield from self._events(sample)
+        else:
+            self._take(sample)
+
+    @singledispatchmethod
+    def _take(self, sample: Any) -> None:
         raise DataError(f'the pipeline has no use for a {type(sample).__name__}')
 
-    @push.register
-    def _(self, sample: EventArray) -> list[Output]:
-        if not len(sample):
-            return []
-        self._check_size(sample)
-        self.counts.events += len(sample)
-        outputs: list[Output] = []
-        if self._images is not None:
-            outputs += self._timed('images', sample, self._images.push, self._wants('images'))
-        outputs += self._through_windows(self._slicer.push(sample))
-        self.counts.slicer = self._slicer.counts
-        return sorted(outputs, key=_instant)
-
-    @push.register
-    def _(self, sample: CameraModel) -> list[Output]:
+    @_take.register
+    def _(self, sample: CameraModel) -> None:
         if self.camera is None or sample != self.camera:
             self._set_camera(sample)
-        return []
 
-    @push.register
-    def _(self, sample: ImuSample) -> list[Output]:
+    @_take.register
+    def _(self, sample: ImuSample) -> None:
         self._imu.append(sample)
-        return []
 
-    @push.register
-    def _(self, sample: DepthImage) -> list[Output]:
+    @_take.register
+    def _(self, sample: DepthImage) -> None:
         self._depth.append(sample)
-        return []
 
-    @push.register
-    def _(self, sample: FrameImage) -> list[Output]:
+    @_take.register
+    def _(self, sample: FrameImage) -> None:
         if self._images is not None:
             self._images.push_frame(sample)
-        return []
 
-    @push.register
-    def _(self, sample: TwistPrior) -> list[Output]:
+    @_take.register
+    def _(self, sample: TwistPrior) -> None:
         self._prior = sample
-        return []
+
+    def _events(self, events: EventArray) -> Iterator[Output]:
+        if not len(events):
+            return
+        self._check_size(events)
+        self.counts.events += len(events)
+        yield from self._through_windows(self._slicer.push(events))
+        if self._images is not None:
+            yield from self._timed('images', events, self._images.push, self._wants('images'))
+        self.counts.slicer = self._slicer.counts
 
     def finish(self) -> list[Output]:
         """Close the open window at the end of a recording."""
-        outputs = self._through_windows(self._slicer.flush())
+        outputs = list(self._through_windows(self._slicer.flush()))
         self.counts.slicer = self._slicer.counts
         return outputs
 
@@ -215,29 +220,30 @@ class Pipeline:
         elif self._size != size:
             raise DataError(f'events of a {size} sensor after events of a {self._size} one (height, width)')
 
-    def _through_windows(self, windows: list[EventWindow]) -> list[Output]:
+    def _through_windows(self, windows: list[EventWindow]) -> Iterator[Output]:
         if self._slicer.counts.resets > self.counts.slicer.resets:
             self.reset()
-        return [output for window in windows for output in self._through_stages(window)]
+        for window in windows:
+            yield from self._through_stages(window)
 
-    def _through_stages(self, window: EventWindow) -> list[Output]:
+    def _through_stages(self, window: EventWindow) -> Iterator[Output]:
         self.counts.windows += 1
         if self.camera is None:
             self.counts.windows_without_camera += 1
-            return []
+            return
         if not self._wants('egomotion', 'flow', 'odometry', 'warped'):
-            return []
+            return
         egomotion = self._egomotion(window)
-        outputs: list[Output] = [egomotion] if self._wants('egomotion') else []
+        if self._wants('egomotion'):
+            yield egomotion
         depth = self._latest_depth(window.t1_ns)
-        if self._wants('flow'):
-            outputs.append(self._timed('flow', window, self._flow.update, egomotion, depth))
         if self._wants('odometry'):
             imu = tuple(s for s in self._imu if s.t_ns < window.t1_ns)
-            outputs.append(self._timed('odometry', window, self._odometry.update, egomotion, depth, imu))
+            yield self._timed('odometry', window, self._odometry.update, egomotion, depth, imu)
+        if self._wants('flow'):
+            yield self._timed('flow', window, self._flow.update, egomotion, depth)
         if self._wants('warped'):
-            outputs.append(self._warped(window, egomotion))
-        return outputs
+            yield self._timed('warped', window, self._warped, egomotion)
 
     def _egomotion(self, window: EventWindow) -> EgomotionResult:
         result = self._timed('egomotion', window, self._estimator.update, self._prior)

@@ -16,8 +16,10 @@ from rclpy.node import Node
 from event_perception.clock import SensorClock
 from event_perception.errors import EventPerceptionError
 from event_perception.events import EventArray
+from event_perception.flow.field import FlowField
+from event_perception.images.frame import ReconstructedImage
 from event_perception.io import read_camera
-from event_perception.motion import CameraModel
+from event_perception.motion import CameraModel, EgomotionResult
 from event_perception.nodes.config import NodeConfig
 from event_perception.nodes.diagnostics import Diagnostics
 from event_perception.nodes.inbox import Inbox, Item, Worker
@@ -27,8 +29,18 @@ from event_perception.nodes.parameters import NodeParameters
 from event_perception.nodes.statistics import Statistics
 from event_perception.nodes.transforms import TransformListener
 from event_perception.nodes.warm_up import warm_up
-from event_perception.pipeline import STAGES, Pipeline
+from event_perception.odometry.estimate import OdometryEstimate
+from event_perception.pipeline import STAGES, Pipeline, WarpedEvents
 from event_perception.pipeline_config import PipelineConfig
+
+TOPICS = {
+    EgomotionResult: 'twist',
+    FlowField: 'flow',
+    ReconstructedImage: 'image',
+    OdometryEstimate: 'odometry',
+    WarpedEvents: 'iwe',
+}
+"""What each result is published as, for the names of its latencies: arrival of a packet to publication."""
 
 STOP_TIMEOUT_S = 5.0
 LOG_PERIOD_S = 5.0
@@ -111,15 +123,14 @@ class PerceptionNode:
         self._take_changes()
         self._pipeline.active = self._outputs.wanted()
         try:
-            outputs = self._pipeline.push(item.sample)
+            for output in self._pipeline.stream(item.sample):
+                self._outputs.publish(output)
+                self._statistics.time(f'latency of {TOPICS[type(output)]}', monotonic() - item.arrival_s)
         except EventPerceptionError as error:
             self._refuse(item, error)
             return
-        for output in outputs:
-            self._outputs.publish(output)
         if isinstance(item.sample, EventArray):
             self._statistics.count('events processed', len(item.sample))
-        if outputs:
             self._statistics.time('latency', monotonic() - item.arrival_s)
 
     def _refuse(self, item: Item, error: EventPerceptionError) -> None:

@@ -11,6 +11,7 @@ from diagnostic_msgs.msg import DiagnosticArray
 from event_camera_msgs.msg import EventPacket
 from geometry_msgs.msg import TwistWithCovarianceStamped
 from nav_msgs.msg import Odometry
+from rclpy.clock import Clock, ClockType
 from rclpy.node import Node
 from rclpy.qos import QoSProfile, ReliabilityPolicy
 from rclpy.subscription import MessageInfo
@@ -33,6 +34,7 @@ from event_perception.runs.topic_log import TopicLog
 
 EVENTS = QoSProfile(depth=1000, reliability=ReliabilityPolicy.BEST_EFFORT)
 RESULTS = QoSProfile(depth=1000)
+QUIET_S = 1.5
 
 
 class RecorderNode:
@@ -57,6 +59,7 @@ class RecorderNode:
         self._packets = EventPacketStream(SensorClock())
         self._counts = {'twist': 0, 'odometry': 0, 'flow': 0, 'image': 0, 'iwe': 0}
         self._diagnostics: dict[str, str] = {}
+        self._seen = 0
         self._subscribe(config.source.rstrip('/'))
 
     def _subscribe(self, source: str) -> None:
@@ -72,8 +75,15 @@ class RecorderNode:
             self.node.create_subscription(kind, topic, callback, quality)
 
     def start(self) -> None:
-        """Say that everything is subscribed to."""
+        """Say that everything is subscribed to, and later that nothing more comes."""
         self.node.get_logger().info('recording')
+        self.node.create_timer(QUIET_S, self._say_quiet, clock=Clock(clock_type=ClockType.STEADY_TIME))
+
+    def _say_quiet(self) -> None:
+        seen = self._log.packets + sum(self._counts.values())
+        if seen and seen == self._seen:
+            self.node.get_logger().info(f'quiet after {seen} messages')
+        self._seen = seen
 
     def stop(self) -> None:
         """Write the summary."""

@@ -78,9 +78,10 @@ def _through_ros(bag: Path, camera_file: Path, directory: Path, say: Say) -> int
         nodes.start('recorder_node', {'directory': directory})
         nodes.wait_for('recorder_node', lambda log: 'recording' in log, START_TIMEOUT_S, 'begun to record')
         say('playing the recording in real time')
-        nodes.start('replay_node', {'recording': bag, 'wait_for': SUBSCRIBERS, 'linger_s': 2.5})
+        nodes.start('replay_node', {'recording': bag, 'wait_for': SUBSCRIBERS})
         nodes.wait_for('replay_node', lambda log: 'published:' in log, PLAY_TIMEOUT_S, 'finished')
         published = nodes.log('replay_node')
+        nodes.wait_for('recorder_node', lambda log: 'quiet' in log, PLAY_TIMEOUT_S, 'written everything')
         for name in ('perception_node', 'recorder_node'):
             if nodes.stop(name) != 0:
                 raise EventPerceptionError(f'{name} failed:\n{nodes.log(name)}')
