@@ -2,17 +2,20 @@
 # SPDX-License-Identifier: Apache-2.0
 """From process start to exit code: initialise ROS, run one node until a signal ends it, clean up."""
 
+import signal
+import threading
 from collections.abc import Callable
 from typing import Protocol
 
 import rclpy
-from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
+from rclpy.executors import SingleThreadedExecutor
 from rclpy.logging import get_logger
 from rclpy.node import Node
+from rclpy.signals import SignalHandlerOptions
 
 from event_perception.errors import EventPerceptionError
 
-POLL_S = 0.2  # how soon the end of the work is seen
+POLL_S = 0.1  # how soon a signal or the end of the work is seen
 
 
 class Runnable(Protocol):
@@ -34,35 +37,34 @@ class Runnable(Protocol):
 def run(make: Callable[[], Runnable], arguments: list[str] | None = None) -> int:
     """Run a node; SIGINT and SIGTERM are the normal end.
 
+    ROS's own signal handlers would take ROS away before the node has said what it did, hence ours.
+
     Returns:
-        0 after a signal, 1 if it could not start or met an unexpected error.
+        0 after a signal or when its work is done, 1 if it could not start or met an unexpected error.
     """
-    rclpy.init(args=arguments)
+    ended = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: ended.set())
+    rclpy.init(args=arguments, signal_handler_options=SignalHandlerOptions.NO)
     try:
-        runnable = make()
+        return _run(make, ended)
     except EventPerceptionError as error:
         get_logger('event_perception').fatal(str(error))
-        rclpy.try_shutdown()
         return 1
-    except (KeyboardInterrupt, ExternalShutdownException):
-        rclpy.try_shutdown()
-        return 0
-    try:
-        _spin(runnable)
     finally:
-        runnable.stop()
         rclpy.try_shutdown()
-    return 1 if runnable.failure else 0
 
 
-def _spin(runnable: Runnable) -> None:
+def _run(make: Callable[[], Runnable], ended: threading.Event) -> int:
+    runnable = make()
     executor = SingleThreadedExecutor()
     executor.add_node(runnable.node)
     try:
         runnable.start()
-        while rclpy.ok() and not runnable.done:
+        while not (ended.is_set() or runnable.done):
             executor.spin_once(timeout_sec=POLL_S)
-    except (KeyboardInterrupt, ExternalShutdownException):
-        pass
     finally:
+        executor.remove_node(runnable.node)
+        runnable.stop()
         executor.shutdown()
+    return 1 if runnable.failure else 0
