@@ -451,3 +451,74 @@ def test_of_a_cut_compressed_file_the_whole_chunks_are_read(tmp_path):
     # Six messages of 200 kB make a chunk.
     assert stamps == [T0 + i * 10 * MS for i in range(30)]
     assert bag.warnings == {'truncated_files': 1}
+
+
+def test_a_ros_1_bag_of_a_davis_is_read_whole(tmp_path):
+    from rosbags.rosbag1 import Writer
+
+    from event_perception.io import fill_messages as fill
+    from event_perception.io.bag_types import typestore
+    from event_perception.io.image_messages import fill_image
+    from event_perception.io.writer import blank_message
+
+    store = typestore(ros1=True)
+    pixels = np.full((48, 64), 51, np.uint8)
+    writer = Writer(tmp_path / 'x.bag')
+    writer.open()
+    connections = {}
+
+    def write(topic, name, fill_in, t_ns):
+        message = blank_message(name, ros1=True)
+        fill_in(message)
+        if topic not in connections:
+            connections[topic] = writer.add_connection(topic, name, typestore=store)
+        writer.write(connections[topic], t_ns, store.serialize_ros1(message, name))
+
+    def fill_events(events):
+        def fill_in(message):
+            fill.fill_header(message.header, int(events.t_ns[0]), 'cam')
+            message.height, message.width = events.height, events.width
+            for t, x, y, p in zip(
+                events.t_ns.tolist(), events.x.tolist(), events.y.tolist(), events.p.tolist()
+            ):
+                event = blank_message('dvs_msgs/msg/Event', ros1=True)
+                event.x, event.y, event.polarity = x, y, p > 0
+                event.ts.sec, event.ts.nanosec = divmod(t, 10**9)
+                message.events.append(event)
+
+        return fill_in
+
+    for i in range(5):
+        t = T0 + i * 10 * MS
+        imu = ImuSample(t, np.array([0.1, 0.2, 0.3]), np.array([0, 0, 9.8]), 'imu')
+        write(
+            '/dvs/camera_info',
+            'sensor_msgs/msg/CameraInfo',
+            lambda m, t=t: fill.fill_camera_info(m, CAMERA, t_ns=t),
+            t,
+        )
+        write('/dvs/imu', 'sensor_msgs/msg/Imu', lambda m, imu=imu: fill.fill_imu(m, imu), t)
+        write(
+            '/dvs/image_raw',
+            'sensor_msgs/msg/Image',
+            lambda m, t=t: fill_image(m, pixels, 'mono8', t_ns=t, frame_id='cam'),
+            t,
+        )
+        write('/dvs/events', 'dvs_msgs/msg/EventArray', fill_events(events_at(t, 20)), t + 9 * MS)
+    writer.close()
+
+    recording = open_recording(tmp_path / 'x.bag')
+    samples = list(recording.samples())
+    assert Counter(type(s).__name__ for s in samples) == {
+        'EventArray': 5,
+        'ImuSample': 5,
+        'FrameImage': 5,
+        'CameraModel': 1,
+    }
+    assert recording.camera() == CAMERA
+    assert recording.warnings() == {}
+    first = next(s for s in samples if isinstance(s, EventArray))
+    for name in ('t_ns', 'x', 'y', 'p'):
+        np.testing.assert_array_equal(getattr(first, name), getattr(events_at(T0, 20), name))
+    imu = next(s for s in samples if isinstance(s, ImuSample))
+    np.testing.assert_array_equal(imu.angular_velocity_rad_s, [0.1, 0.2, 0.3])
