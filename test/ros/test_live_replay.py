@@ -196,7 +196,7 @@ def test_nodes_end_with_0_and_say_what_they_did(real_time):
 
 def test_latency_is_measured_in_the_node_and_from_outside(real_time, record_property):
     """The figures are for people: what is promised here is that every twist can be traced to its packet."""
-    inside_ms = real_time.diagnostics['latency p95 (ms)']
+    inside_ms = real_time.diagnostics['latency of twist p95 (ms)']
     outside_ms = np.array(latencies_from_outside(real_time)) * 1e3
     assert len(outside_ms) == len(real_time.outputs['twist'])
     record_property('latency_inside_p95_ms', inside_ms)
