@@ -2,17 +2,19 @@
 # SPDX-License-Identifier: Apache-2.0
 """Angular velocity of the camera from one window of events.
 
-    events -> bearings
-    for level in coarse, fine:                       a part of the events, large bins, wide capture range
-        from each start in {last, extrapolated, 0}: Newton on -variance with weak derivatives
+    events -> bearings; a window with too much motion is shortened to its newest events
+    on coarse bins, with a part of the events:
+        from each start in {extrapolated, last, prior} or {0 and around it}: Newton on -variance
         keep the best
-    Newton on all events at full resolution
-    accept if the image got sharper than without motion
+    on fine bins, with all events: Newton on (rate, change of rate), prior knowledge as quadratic terms
+    covariance from the curvature; refuse what is flat, ran away or is no sharper than without motion
 
-Sources: Gallego and Scaramuzza, RA-L 2017 (contrast); arXiv 2602.12590 (weak derivatives of binning).
+Newton uses the weak derivatives of binning. Sources: Gallego and Scaramuzza, RA-L 2017 (contrast);
+arXiv 2602.12590 (weak derivatives). Search, acceleration and priors are this package's own.
 """
 
-from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,12 +24,34 @@ from event_perception.events import EventArray, EventWindow, TwistPrior
 from event_perception.motion.camera import CameraModel
 from event_perception.motion.egomotion_config import EgomotionConfig
 from event_perception.motion.grid import BinGrid
-from event_perception.motion.newton import Evaluation, NewtonConfig, Solution, minimise
+from event_perception.motion.health import Refined, objection
+from event_perception.motion.motion_history import MotionHistory
+from event_perception.motion.newton import Evaluation, NewtonConfig, minimise
+from event_perception.motion.quadratic_prior import (
+    QuadraticPrior,
+    covariance,
+    noise_variance,
+    scaled,
+    scaled_objective,
+)
 from event_perception.motion.result import EgomotionResult
 from event_perception.motion.rotation_variance import BearingEvents, RotationVariance
-from event_perception.motion.warped_image import bearing_events
+from event_perception.motion.warped_image import bearing_events, newest
 
 Vector = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class _Problem:
+    """One window, ready to be solved."""
+
+    window: EventWindow
+    events: BearingEvents
+    prior: TwistPrior | None
+
+    @property
+    def duration_s(self) -> float:
+        return max(self.window.duration_s, 1e-6)
 
 
 class EgomotionEstimator:
@@ -41,13 +65,15 @@ class EgomotionEstimator:
     def __init__(self, camera: CameraModel, config: EgomotionConfig | None = None) -> None:
         self.camera = camera
         self.config = config or EgomotionConfig()
-        margin = self.config.margin
         self._full = RotationVariance(self._grid(self.config.bin_size_px), self.config.kernel)
-        sizes = [b for b in self.config.search.bin_sizes_px if b > self._full.grid.bin_size_px]
+        sizes = [size for size in self.config.search.bin_sizes_px if size > self._full.grid.bin_size_px]
         self._levels = [
-            RotationVariance(BinGrid.covering(camera, size, margin), self.config.kernel) for size in sizes
+            RotationVariance(BinGrid.covering(camera, size, self.config.margin), self.config.kernel)
+            for size in sizes
         ]
-        self.reset()
+        search = self.config.search
+        self._search_newton = NewtonConfig(max_evaluations=search.max_evaluations, tolerance=search.tolerance)
+        self._history = MotionHistory()
 
     def _grid(self, bin_size_px: float) -> BinGrid:
         grid = BinGrid.covering(self.camera, bin_size_px, self.config.margin)
@@ -55,43 +81,25 @@ class EgomotionEstimator:
 
     def reset(self) -> None:
         """Forget the past: the next window starts cold."""
-        self._history: list[tuple[int, Vector]] = []
+        self._history.clear()
 
     def update(self, events: EventArray | EventWindow, prior: TwistPrior | None = None) -> EgomotionResult:
         """Estimate the motion of one window.
 
         Args:
             events: A window, or events whose middle instant is the reference.
-            prior: A velocity from elsewhere: one more start of the search.
+            prior: A velocity from elsewhere (gyro, wheels, a map), used with the weight of its covariance.
 
         Raises:
             DataError: If the events are of another sensor size than the camera.
         """
-        window = self._window(events)
-        if len(window) < self.config.min_events:
-            return self._refused(window, len(window))
+        window = self._shortened(self._window(events), prior)
         bearings, _ = bearing_events(window, self.camera)
-        if len(bearings) < self.config.min_events:
+        if len(bearings) < self.config.health.min_events:
             return self._refused(window, len(bearings))
-        start, spent = self._search(bearings, self._starts(window.t_ref_ns, prior))
-        self._full.set_events(bearings)
-        solution = minimise(self._full.evaluate, start, self.config.newton)
-        gain = self._gain(solution.last)
-        reason = self._objection(solution, gain)
-        self._remember(window.t_ref_ns, solution.x, reason is None)
-        return EgomotionResult(
-            t0_ns=window.t0_ns,
-            t1_ns=window.t1_ns,
-            t_ref_ns=window.t_ref_ns,
-            omega=solution.x if np.isfinite(solution.x).all() else np.zeros(3),
-            v=np.full(3, np.nan),
-            covariance=np.full((6, 6), np.nan),
-            converged=reason is None,
-            reason=reason or 'converged',
-            n_events=len(bearings),
-            n_evaluations=solution.n_evaluations + int(np.ceil(spent / len(bearings))),
-            contrast_gain=gain,
-        )
+        problem = _Problem(window, bearings, self._fresh(prior, window.t_ref_ns))
+        start, spent = self._search(problem)
+        return self._judged(problem, self._refine(problem, start), spent)
 
     def _window(self, events: EventArray | EventWindow) -> EventWindow:
         if (events.height, events.width) != (self.camera.height, self.camera.width):
@@ -101,63 +109,142 @@ class EgomotionEstimator:
             )
         if isinstance(events, EventWindow):
             return events
-        return (
-            EventWindow.from_events(events)
-            if len(events)
-            else EventWindow.from_events(events, t0_ns=0, t1_ns=0)
+        return EventWindow.from_events(
+            events, t0_ns=None if len(events) else 0, t1_ns=None if len(events) else 0
         )
 
-    def _starts(self, t_ns: int, prior: TwistPrior | None) -> list[Vector]:
-        """The last estimate, the extrapolated one, a prior; zero if there is nothing else."""
-        starts = [omega for _, omega in self._history[-1:]]
-        if len(self._history) == 2:
-            (t0, w0), (t1, w1) = self._history
-            starts.append(w1 + (w1 - w0) * min(2.0, (t_ns - t1) / max(t1 - t0, 1)))
-        if prior is not None and np.isfinite(prior.omega_rad_s).all():
-            starts.append(np.asarray(prior.omega_rad_s, np.float64))
-        return starts or [np.zeros(3)]
+    def _fresh(self, prior: TwistPrior | None, t_ns: int) -> TwistPrior | None:
+        if prior is None or abs(prior.t_ns - t_ns) > self.config.max_prior_age_s * 1e9:
+            return None
+        usable = np.isfinite(prior.omega_rad_s).all() and np.isfinite(prior.covariance[3:, 3:]).all()
+        return prior if usable else None
 
-    def _search(self, events: BearingEvents, starts: Sequence[Vector]) -> tuple[Vector, int]:
-        """Best start after the coarse levels, and the events evaluated on the way."""
-        spent = 0
-        part = events.every(-(-len(events) // self.config.search.max_events))
-        newton = NewtonConfig(max_evaluations=self.config.search.max_evaluations, tolerance=0.02)
+    def _shortened(self, window: EventWindow, prior: TwistPrior | None) -> EventWindow:
+        """The newest part of a window in which the image is expected to move too far."""
+        fresh = self._fresh(prior, window.t_ref_ns)
+        rate = self._history.last if fresh is None else fresh.omega_rad_s
+        motion_px = 0.0 if rate is None else float(np.linalg.norm(rate)) * window.duration_s * self.camera.fx
+        if motion_px <= self.config.max_motion_px:
+            return window
+        length_ns = int((window.t1_ns - window.t0_ns) * self.config.max_motion_px / motion_px)
+        return newest(window, length_ns)
+
+    def _starts(self, problem: _Problem) -> list[Vector]:
+        starts = self._history.starts(problem.window.t_ref_ns)
+        if problem.prior is not None:
+            starts.append(np.asarray(problem.prior.omega_rad_s, np.float64))
+        if starts:
+            return starts
+        radius = self.config.search.cold_radius_px / (0.5 * problem.duration_s * self.camera.fx)
+        return [np.zeros(3), *(radius * np.eye(3)), *(-radius * np.eye(3))]
+
+    def _search(self, problem: _Problem) -> tuple[Vector, float]:
+        """Best start after the coarse levels, and what it cost in passes over all events."""
+        config, n_all = self.config.search, len(problem.events)
+        wanted = min(max(n_all // 4, config.min_events), config.max_events)
+        part = problem.events.every(-(-n_all // wanted))
+        change = self._history.acceleration() * problem.duration_s
+        starts, n = self._starts(problem), 0
         for level in self._levels:
-            level.set_events(part)
-            solutions = [minimise(level.evaluate, start, newton) for start in starts]
-            spent += sum(s.n_evaluations for s in solutions) * len(part)
-            starts = [min(solutions, key=lambda s: s.last.value).x]
-        return starts[0], spent
+            level.set_events(part, problem.duration_s)
+            if len(starts) > 2:
+                n += len(starts)
+                values = [level.evaluate(start, change, 0).value for start in starts]
+                starts = [starts[i] for i in np.argsort(values, kind='stable')[:2]]
+            unit = 0.5 * problem.duration_s * level.grid.scale_x
+            objective = scaled_objective(partial(level.evaluate, change=change), QuadraticPrior.none(3), unit)
+            solutions = [minimise(objective, unit * start, self._search_newton) for start in starts]
+            n += sum(s.n_evaluations for s in solutions)
+            starts = [min(solutions, key=lambda s: s.last.value).x / unit]
+        return starts[0], n * len(part) / n_all
 
-    def _gain(self, best: Evaluation) -> float:
-        at_rest = self._full.evaluate(np.zeros(3), order=0).value
-        return best.value / at_rest if at_rest < 0 else 1.0
+    def _refine(self, problem: _Problem, start: Vector) -> Refined:
+        """Newton on all events."""
+        T, uncertainty = problem.duration_s, self.config.uncertainty
+        self._full.set_events(problem.events, T)
+        unit = 0.5 * T * self._full.grid.scale_x
+        x0 = start
+        if self._accelerating(start, T):
+            x0 = np.concatenate([start, self._history.acceleration() * T])
+        first = self._objective(x0)
+        prior = self._prior(problem, len(x0), noise_variance(first.value, len(problem.events), uncertainty))
+        objective = scaled_objective(self._objective, prior, unit)
+        solution = minimise(
+            objective, unit * x0, self.config.newton, first=scaled(prior.added_to(first, x0), unit)
+        )
+        value = solution.last.value - prior.value(solution.at / unit)
+        rest = self._full.evaluate(np.zeros(3), order=0).value
+        s2 = noise_variance(value, len(problem.events), uncertainty)
+        known = covariance(solution.last.hessian * unit**2, s2)
+        known[:3, :3] += self._unmodelled(T, len(x0)) ** 2 * np.eye(3)
+        gain = value / rest if rest < 0 else 1.0
+        return Refined(solution.x / unit, known, gain, solution.n_evaluations, solution.converged)
 
-    def _objection(self, solution: Solution, gain: float) -> str | None:
-        """Why the solution may not be used, or None."""
-        rate = float(np.linalg.norm(solution.x))
-        if not np.isfinite(rate) or rate > self.config.max_rate_rad_s:
-            return f'the search ran away to {rate:.3g} rad/s'
-        if gain < self.config.min_gain:
-            return f'no sharper than without motion (gain {gain:.3f} < {self.config.min_gain:g})'
-        if not solution.converged:
-            return f'no convergence within {solution.n_evaluations} evaluations'
-        return None
+    def _accelerating(self, omega: Vector, duration_s: float) -> bool:
+        """Whether to estimate the change of rate: not over distances where a cold search would be a guess."""
+        motion_px = float(np.linalg.norm(omega)) * duration_s * self.camera.fx
+        known = self._history.last is not None
+        return self.config.acceleration and (known or motion_px <= self.config.max_motion_px)
 
-    def _remember(self, t_ns: int, omega: Vector, good: bool) -> None:
-        self._history = [*self._history[-1:], (t_ns, omega)] if good else []
+    def _unmodelled(self, duration_s: float, n: int) -> float:
+        """Error of the rate by motion that a model of n parameters leaves out, rad/s."""
+        if n > 3:
+            return self.config.uncertainty.jerk_rad_s3 * duration_s**2 / 24
+        return self.config.acceleration_sigma_rad_s2 * duration_s / 12
 
-    def _refused(self, window: EventWindow, n: int) -> EgomotionResult:
-        last = self._history[-1][1] if self._history else np.zeros(3)
+    def _objective(self, x: Vector) -> Evaluation:
+        if len(x) == 3:
+            return self._full.evaluate(x)
+        return self._full.evaluate(x[:3], x[3:], by_change=True)
+
+    def _prior(self, problem: _Problem, n: int, s2: float) -> QuadraticPrior:
+        """Over (omega,) or (omega, change): the given twist and the smoothness of motion."""
+        T = problem.duration_s
+        mean, weight = np.zeros(n), np.zeros((n, n))
+        if problem.prior is not None:
+            mean[:3] = problem.prior.omega_rad_s
+            weight[:3, :3] = s2 * np.linalg.inv(problem.prior.covariance[3:, 3:])
+        if n > 3:
+            mean[3:] = self._history.acceleration() * T
+            weight[3:, 3:] = s2 / (self.config.acceleration_sigma_rad_s2 * T) ** 2 * np.eye(3)
+        return QuadraticPrior(mean, weight)
+
+    def _judged(self, problem: _Problem, refined: Refined, spent: float) -> EgomotionResult:
+        """The result, with what speaks against it; a good one is remembered."""
+        window, T = problem.window, problem.duration_s
+        reason = objection(refined, 0.5 * T * self.camera.fx, self.config.health)
+        if reason is None:
+            acceleration = refined.x[3:] / T if len(refined.x) > 3 else None
+            self._history.remember(window.t_ref_ns, T, refined.x[:3], acceleration)
+        else:
+            self._history.clear()
+        twist_covariance = np.full((6, 6), np.nan)
+        twist_covariance[3:, 3:] = refined.covariance[:3, :3]
         return EgomotionResult(
             t0_ns=window.t0_ns,
             t1_ns=window.t1_ns,
             t_ref_ns=window.t_ref_ns,
-            omega=last,
+            omega=refined.x[:3] if np.isfinite(refined.x).all() else np.zeros(3),
+            v=np.full(3, np.nan),
+            covariance=twist_covariance,
+            converged=reason is None,
+            reason=reason or 'converged',
+            n_events=len(problem.events),
+            n_evaluations=refined.n_evaluations + round(spent),
+            contrast_gain=refined.gain,
+        )
+
+    def _refused(self, window: EventWindow, n: int) -> EgomotionResult:
+        last = self._history.last
+        return EgomotionResult(
+            t0_ns=window.t0_ns,
+            t1_ns=window.t1_ns,
+            t_ref_ns=window.t_ref_ns,
+            omega=np.zeros(3) if last is None else last,
             v=np.full(3, np.nan),
             covariance=np.full((6, 6), np.nan),
             converged=False,
-            reason=f'too few events ({n} < {self.config.min_events})',
+            reason=f'too few events ({n} < {self.config.health.min_events})',
             n_events=n,
             n_evaluations=0,
             contrast_gain=1.0,

@@ -111,6 +111,35 @@ def vote_bilinear(cell, rx, ry, w, image, stride):  # type: ignore[no-untyped-de
 
 
 @njit(**OPTIONS)
+def vote_bilinear_moments(cell, rx, ry, w, d, ramp, image, first, second, stride, n_moments):  # type: ignore[no-untyped-def]
+    """Votes of w, w d and w d (d ramp) in one go; ``n_moments`` 1 leaves out the last."""
+    next_row = np.uint64(stride)
+    one = np.uint64(1)
+    for i in range(cell.shape[0]):
+        c = np.uint64(cell[i])
+        e = c + next_row
+        x, t = rx[i], d[i]
+        lower = w[i] * ry[i]
+        upper = w[i] - lower
+        v01, v11 = upper * x, lower * x
+        v00, v10 = upper - v01, lower - v11
+        image[c] += v00
+        image[c + one] += v01
+        image[e] += v10
+        image[e + one] += v11
+        first[c] += v00 * t
+        first[c + one] += v01 * t
+        first[e] += v10 * t
+        first[e + one] += v11 * t
+        if n_moments > 1:
+            t *= t * ramp
+            second[c] += v00 * t
+            second[c + one] += v01 * t
+            second[e] += v10 * t
+            second[e + one] += v11 * t
+
+
+@njit(**OPTIONS)
 def _gauss3(r):  # type: ignore[no-untyped-def]
     """The cut, normalised Gaussian of sigma 1 at the three nearest bins."""
     scale = f32(0.39894228040143268 / 0.8663855974622838)
@@ -158,6 +187,31 @@ def fill_ring(image, shape, stride, value):  # type: ignore[no-untyped-def]
     for row in range(RING, RING + shape[0]):
         image[row * stride : row * stride + RING] = value
         image[row * stride + RING + shape[1] : (row + 1) * stride] = value
+
+
+@cache
+def difference_energy(kernel: str, reconstruction: str) -> float:
+    """How much smaller the difference images of ``rotation_image_products`` are than with kappa': a ratio.
+
+    For votes of alternating sign, as those of w_n d_n at the right motion are, the square sum of an image is
+    that of its kernel: kappa'(x) kappa(y) against the vote k, differenced and smoothed by [1 10 1] / 12.
+    """
+    r = (np.arange(4096) + 0.5) / 4096
+    kappa, slope, _ = np.sum(np.square(taps(kernel, reconstruction).evaluate(r)), axis=-1).mean(axis=1)
+    x = np.arange(-8, 8, 1 / 4096) + 1 / 8192
+    vote = _vote_profile(kernel, x)
+    shift = lambda f, bins: np.roll(f, bins * 4096)  # noqa: E731
+    smooth = (shift(vote, 1) + 10 * vote + shift(vote, -1)) / 12
+    difference = (shift(vote, 1) - shift(vote, -1)) / 2
+    return float(np.square(smooth).sum() * np.square(difference).sum() / 4096**2 / (kappa * slope))
+
+
+def _vote_profile(kernel: str, x: NDArray[np.float64]) -> NDArray[np.float64]:
+    if kernel == 'rect':
+        return (np.abs(x) < 0.5).astype(np.float64)
+    if kernel == 'bilinear':
+        return np.maximum(0.0, 1.0 - np.abs(x))
+    return np.where(np.abs(x) < 1.5, np.exp(-0.5 * x * x) / (np.sqrt(2 * np.pi) * 0.8663855974622838), 0.0)
 
 
 def make_sampler(kernel: str, reconstruction: str, order: int) -> Callable[..., Any]:
@@ -229,24 +283,27 @@ def _dot5(a, b):  # type: ignore[no-untyped-def]
     return a[0] * b[0] + a[1] * b[1] + a[2] * b[2] + a[3] * b[3] + a[4] * b[4]
 
 
-@njit(inline='always')
-def _bin(image, index, k):  # type: ignore[no-untyped-def]
-    return image[np.uint64(index + np.int32(k))]  # unsigned: no wrap-around to test for
+# Unsigned indices below: no wrap-around to test for.
 
 
 @njit(inline='always')
 def _row3(image, i, t):  # type: ignore[no-untyped-def]
-    return t[0] * _bin(image, i, 0) + t[1] * _bin(image, i, 1) + t[2] * _bin(image, i, 2)
+    k = np.uint64(i)
+    return t[0] * image[k] + t[1] * image[k + np.uint64(1)] + t[2] * image[k + np.uint64(2)]
 
 
 @njit(inline='always')
 def _row4(image, i, t):  # type: ignore[no-untyped-def]
-    return _row3(image, i, t) + t[3] * _bin(image, i, 3)
+    k = np.uint64(i)
+    left = t[0] * image[k] + t[1] * image[k + np.uint64(1)]
+    return left + t[2] * image[k + np.uint64(2)] + t[3] * image[k + np.uint64(3)]
 
 
 @njit(inline='always')
 def _row5(image, i, t):  # type: ignore[no-untyped-def]
-    return _row4(image, i, t) + t[4] * _bin(image, i, 4)
+    k = np.uint64(i)
+    left = t[0] * image[k] + t[1] * image[k + np.uint64(1)] + t[2] * image[k + np.uint64(2)]
+    return left + t[3] * image[k + np.uint64(3)] + t[4] * image[k + np.uint64(4)]
 
 
 @njit(inline='always')

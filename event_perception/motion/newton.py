@@ -29,10 +29,10 @@ class Evaluation:
 
 @dataclass(frozen=True, slots=True)
 class NewtonConfig:
-    """Settings of the solver; parameters are scaled so that one unit moves events by comparable distances."""
+    """Settings of the solver. Parameters are scaled: one unit moves an event at the window end by one bin."""
 
-    trust_radius: float = param(2.0, 'Longest first step, in units of the parameters (rad/s).', ge=1e-6)
-    tolerance: float = param(2e-3, 'A shorter step ends the search, in units of the parameters.', ge=0.0)
+    trust_radius: float = param(4.0, 'Longest first step, bins at the end of the window.', ge=1e-6)
+    tolerance: float = param(0.03, 'A shorter step ends the search, bins at the end of the window.', ge=0.0)
     reject_worsening: float = param(
         0.002, 'A step is undone if the objective worsens by more than this fraction.', ge=0.0, le=1.0
     )
@@ -63,15 +63,26 @@ class Solution:
 
 
 def minimise(
-    objective: Callable[[Vector], Evaluation], start: Vector, config: NewtonConfig | None = None
+    objective: Callable[[Vector], Evaluation],
+    start: Vector,
+    config: NewtonConfig | None = None,
+    *,
+    first: Evaluation | None = None,
 ) -> Solution:
-    """Minimise from ``start``; a point that is not finite ends the search as not converged."""
+    """Minimise from ``start``; a point that is not finite ends the search as not converged.
+
+    Args:
+        objective: Value, gradient and Hessian at a point.
+        start: Where to begin (k,).
+        config: Settings.
+        first: The evaluation at ``start``, if there is one already; it is counted.
+    """
     config = config or NewtonConfig()
     x = np.array(start, np.float64)
     accepted: tuple[Vector, Evaluation] | None = None
     radius, step, path = config.trust_radius, np.zeros_like(x), []
     for n in range(1, config.max_evaluations + 1):
-        here = objective(x)
+        here = first if first is not None and n == 1 else objective(x)
         path.append(x)
         if accepted is not None and _worse(here, accepted[1], config.reject_worsening):
             radius = 0.25 * float(np.linalg.norm(step))

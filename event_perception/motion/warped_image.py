@@ -24,6 +24,24 @@ def bearing_events(window: EventWindow, camera: CameraModel) -> tuple[BearingEve
     return BearingEvents(x, y, np.ascontiguousarray(d), np.ones(len(d), np.float32)), dropped
 
 
+def newest(window: EventWindow, length_ns: int) -> EventWindow:
+    """The last ``length_ns`` of a window, referred to its own middle."""
+    t0_ns = max(window.t0_ns, window.t1_ns - max(1, length_ns))
+    t_ref_ns = (t0_ns + window.t1_ns) // 2
+    keep = window.dt_s >= (t0_ns - window.t_ref_ns) * 1e-9
+    return EventWindow(
+        t0_ns=t0_ns,
+        t1_ns=window.t1_ns,
+        t_ref_ns=t_ref_ns,
+        x=window.x[keep],
+        y=window.y[keep],
+        p=window.p[keep],
+        dt_s=window.dt_s[keep] - np.float32((t_ref_ns - window.t_ref_ns) * 1e-9),
+        height=window.height,
+        width=window.width,
+    )
+
+
 def image_of_warped_events(
     events: EventArray | EventWindow,
     camera: CameraModel,
