@@ -45,17 +45,17 @@ class AtiConfig:
     )
     fixed_planes: float = param(21.0, 'Fixed: the window, planes.', ge=1.0, le=8192.0, live=True)
     windows_planes: tuple[float, ...] = param(
-        (1.0, 11.0, 15.0, 21.0, 31.0, 45.0, 65.0, 110.0, 200.0, 400.0),
+        (1.0, 9.0, 13.0, 18.0, 25.0, 36.0, 55.0, 110.0, 400.0),
         'Adaptive: windows to choose from, ascending, planes; 1 is the single interval.',
         ge=1.0, le=8192.0,
     )  # fmt: skip
-    max_intervals: int = param(14, 'Most intervals to either side.', ge=1, le=64)
+    max_intervals: int = param(14, 'Most intervals to either side.', ge=2, le=64)
     search_planes: int = param(200, 'Planes searched to either side.', ge=1, le=4096)
     charge_noise: float = param(
-        0.035, 'Relative noise of the charge of one interval, as in real recordings.', ge=0.0, le=1.0
+        0.02, 'Relative noise of the charge of one interval that is reckoned with.', ge=0.0, le=1.0
     )
     tolerance: float = param(
-        3.0, 'Adaptive: squared disagreement allowed, in variances of the noise.', ge=0.0, le=100.0
+        2.0, 'Adaptive: squared disagreement allowed, in variances of the noise.', ge=0.0, le=100.0
     )
     block_px: int = param(4, 'Adaptive: side of the blocks that share a window, px.', ge=1, le=64)
     pool_px: float = param(3.0, 'Adaptive: sigma of the neighbourhood averaged over, px.', ge=0.1, le=100.0)
@@ -63,9 +63,12 @@ class AtiConfig:
         0.3, 'Adaptive: share of the whole picture in what is averaged.', ge=0.0, le=1.0
     )
     smoothing: float = param(
-        2.5, 'Adaptive: neighbours that differ by less, in sd of the noise, are averaged; 0 is none.',
+        3.0, 'Adaptive: neighbours that differ by less, in sd of the noise, are averaged; 0 is none.',
         ge=0.0, le=20.0, live=True,
     )  # fmt: skip
+    smear_share: float = param(
+        1.0, 'Adaptive: share of the estimated squared smear that counts as noise there.', ge=0.0, le=10.0
+    )
     smoothing_px: float = param(1.0, 'Adaptive: sigma of that average, px.', ge=0.1, le=10.0)
     output: SpikeOutputConfig = SpikeOutputConfig()
 
@@ -95,29 +98,38 @@ class Ati(SpikeReconstructor):
         self._tables = variance_tables(config.max_intervals)
 
     def _rates(self, plane: int) -> NDArray[np.float32]:
+        # Blocks are counted from the top row of the image, also where the bottom row is stored first.
+        rates = self._image_rates(plane)
+        return self._upside_down(rates) if self._history.flipped else rates
+
+    def _image_rates(self, plane: int) -> NDArray[np.float32]:
         search, history, c = self.config.search_planes, self._history, self.config
         first, end = max(plane - search, history.first), min(plane + search + 1, history.end)
         n_pixels = self._height * self._width
         left, right = nearest_spikes(
             history.words(first, end), plane - first, n_pixels, c.max_intervals, c.max_intervals
         )
+        if history.flipped:
+            left, right = self._upside_down(left), self._upside_down(right)
         # Where one side has no spike, what the other side and the silence tell.
-        single = interval_rates(left[:, :1].copy(), right[:, :1].copy(), plane - first + 1, end - plane - 1)
-        window = self._window(left, right)
+        single = interval_rates(left, right, 1, 1, plane - first + 1, end - plane - 1)
         charge = np.float32(c.charge_noise**2)
-        rates, noise = rates_within(left, right, window, single, charge, *self._tables)
-        if c.window == 'fixed' or c.smoothing == 0:
-            return rates
-        shape = (self._height, self._width)
-        weights = gaussian_weights(c.smoothing_px)
-        smooth = smooth_noise(rates.reshape(shape), noise.reshape(shape), weights, np.float32(c.smoothing))
-        return smooth.reshape(-1)
-
-    def _window(self, left: NDArray[np.uint16], right: NDArray[np.uint16]) -> NDArray[np.float32]:
-        """Window of every pixel, planes, (n,)."""
-        c = self.config
         if c.window == 'fixed':
-            return np.full(left.shape[0], c.fixed_planes, np.float32)
+            fixed = np.full(n_pixels, c.fixed_planes, np.float32)
+            return rates_within(left, right, fixed, single, charge, *self._tables)[0]
+        window, smear = self._choose(left, right)
+        rates, variance = rates_within(left, right, window, single, charge, *self._tables)
+        return self._smooth(rates, variance + np.float32(c.smear_share) * smear)
+
+    def _upside_down(self, pixels: NDArray) -> NDArray:
+        rows = pixels.reshape(self._height, self._width, -1)[::-1]
+        return np.ascontiguousarray(rows).reshape(pixels.shape)
+
+    def _choose(
+        self, left: NDArray[np.uint16], right: NDArray[np.uint16]
+    ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Window of every pixel, planes, and the squared smear that begins there, (n,) each."""
+        c = self.config
         excess, variance = disagreements(
             left,
             right,
@@ -129,8 +141,10 @@ class Ati(SpikeReconstructor):
             np.float32(c.tolerance),
             *self._tables,
         )
-        chosen = least_risk(self._pool(excess), self._pool(variance))
-        return self._spread(np.log(self._windows)[chosen])
+        chosen, smear = least_risk(self._pool(excess), self._pool(variance))
+        # A hair more, so that rounding cannot lose an interval that just fits.
+        window = np.exp(self._spread(np.log(self._windows)[chosen])) + np.float32(1e-3)
+        return window, self._spread(smear)
 
     def _pool(self, maps: NDArray[np.float32]) -> NDArray[np.float32]:
         """Average maps (n, by, bx) over the neighbourhood, and in part over the picture."""
@@ -141,26 +155,42 @@ class Ati(SpikeReconstructor):
         pooled: NDArray[np.float32] = (1 - share) * near + share * everywhere
         return pooled
 
-    def _spread(self, log_window: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Windows of blocks as windows of pixels, linear in their logarithm between the middles of blocks."""
-        block = self.config.block_px
-        size = (log_window.shape[1] * block, log_window.shape[0] * block)
-        fine = cv2.resize(log_window, size, interpolation=cv2.INTER_LINEAR)[: self._height, : self._width]
-        # A hair more, so that rounding cannot lose an interval that just fits.
-        return np.exp(fine.reshape(-1)) + np.float32(1e-3)
+    def _spread(self, blocks: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Values of blocks (by, bx) as values of pixels (n,), linear between the middles of blocks."""
+        side = self.config.block_px
+        size = (blocks.shape[1] * side, blocks.shape[0] * side)
+        fine = np.asarray(cv2.resize(blocks, size, interpolation=cv2.INTER_LINEAR), np.float32)
+        return np.ascontiguousarray(fine[: self._height, : self._width]).reshape(-1)
+
+    def _smooth(self, rates: NDArray[np.float32], variance: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Average every pixel with the neighbours that its noise cannot tell from it."""
+        shape = (self._height, self._width)
+        smooth = smooth_noise(
+            rates.reshape(shape),
+            variance.reshape(shape),
+            gaussian_weights(self.config.smoothing_px),
+            np.float32(self.config.smoothing),
+        )
+        return smooth.reshape(-1)
 
 
-def least_risk(excess: NDArray[np.float32], variance: NDArray[np.float32]) -> NDArray[np.int64]:
-    """Index of the window with the least smear plus noise, (by, bx).
+def least_risk(
+    excess: NDArray[np.float32], variance: NDArray[np.float32]
+) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+    """Index of the window with the least smear plus noise, and the smear of the next longer one, (by, bx).
 
-    The smear of a window is its largest excess over any shorter one.
+    The squared smear of a window is its largest excess over any shorter one. That of the chosen window itself is
+    not known, as nothing less smeared is there to compare with; the step to the next longer one tells its size.
     """
     n_windows = variance.shape[0]
     smear = np.zeros_like(variance)
+    step = np.zeros_like(variance)
     for i in range(1, n_windows):
         first = i * (i - 1) // 2
         smear[i] = np.maximum(excess[first : first + i].max(axis=0), 0)
-    return np.argmin(smear + variance, axis=0)
+        step[i - 1] = np.maximum(excess[first + i - 1], 0)
+    chosen = np.argmin(smear + variance, axis=0)
+    return chosen, np.take_along_axis(step, chosen[None], 0)[0]
 
 
 def gaussian_weights(sigma_px: float) -> NDArray[np.float32]:

@@ -36,28 +36,6 @@ def variance_tables(max_intervals: int) -> tuple[NDArray[np.float32], NDArray[np
 
 
 @njit(cache=True, nogil=True)
-def triangular_rate(left: NDArray[np.uint16], right: NDArray[np.uint16], n: int) -> np.float32:
-    """Rate of one pixel over n intervals to both sides."""
-    total = np.float32(0)
-    for j in range(n):
-        total += np.float32(left[j]) + np.float32(right[j])
-    return np.float32(n * n) / total
-
-
-@njit(cache=True, nogil=True)
-def intervals_within(left: NDArray[np.uint16], right: NDArray[np.uint16], window: float) -> int:
-    """Largest n with span_n inside the window; 1 if span_1 is known at all, 0 if not."""
-    n = 0
-    for j in range(left.shape[0]):
-        if left[j] == MISSING or right[j] == MISSING:
-            break
-        if j > 0 and np.float32(left[j]) + np.float32(right[j]) > window:
-            break
-        n += 1
-    return n
-
-
-@njit(cache=True, nogil=True)
 def disagreements(
     left: NDArray[np.uint16],
     right: NDArray[np.uint16],
@@ -88,12 +66,13 @@ def disagreements(
             sums[:] = 0
             seen = 0
             for y in range(by * block, min((by + 1) * block, height)):
-                for x in range(bx * block, min((bx + 1) * block, width)):
+                # Every other pixel, as on a chessboard, is enough for averages.
+                for x in range(bx * block + (y & 1), min((bx + 1) * block, width), 2):
                     i = y * width + x
                     if left[i, 0] == MISSING or right[i, 0] == MISSING:
                         continue
                     seen += 1
-                    _estimates(left[i], right[i], windows, estimate, n)
+                    _estimates(left, right, i, windows, estimate, n)
                     square = estimate[n_windows // 2] ** 2
                     for a in range(n_windows):
                         sums[a] += square * (
@@ -119,21 +98,22 @@ def disagreements(
 def _estimates(
     left: NDArray[np.uint16],
     right: NDArray[np.uint16],
+    i: int,
     windows: NDArray[np.float32],
     estimate: NDArray[np.float32],
     n: NDArray[np.int64],
 ) -> None:
-    """Estimates of one pixel for ascending windows, each going on from where the last one stopped."""
-    taken, total = 1, np.float32(left[0]) + np.float32(right[0])
+    """Estimates of pixel i for ascending windows, each going on from where the last one stopped."""
+    taken, total = 1, int(left[i, 0]) + int(right[i, 0])
     for a in range(windows.shape[0]):
-        while taken < left.shape[0] and left[taken] != MISSING and right[taken] != MISSING:
-            span = np.float32(left[taken]) + np.float32(right[taken])
+        while taken < left.shape[1]:
+            span = int(left[i, taken]) + int(right[i, taken])  # far above any window where one is missing
             if span > windows[a]:
                 break
             total += span
             taken += 1
         n[a] = taken
-        estimate[a] = np.float32(taken * taken) / total
+        estimate[a] = np.float32(taken * taken) / np.float32(total)
 
 
 @njit(cache=True, nogil=True)
@@ -146,22 +126,28 @@ def rates_within(
     end_variance: NDArray[np.float32],
     interval_variance: NDArray[np.float32],
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Estimate of every pixel for its own window, and the standard deviation of its noise; zero for fallbacks."""
-    rates, noise = fallback.copy(), np.zeros(fallback.shape[0], np.float32)
+    """Estimate of every pixel for its own window, and the variance of its noise; zero for fallbacks."""
+    rates, variance = fallback.copy(), np.zeros(fallback.shape[0], np.float32)
     for i in range(rates.shape[0]):
-        n = intervals_within(left[i], right[i], window[i])
-        if n > 0:
-            rate = triangular_rate(left[i], right[i], n)
-            rates[i] = rate
-            noise[i] = rate * np.sqrt(
-                rate**2 * end_variance[n, 0] + charge_variance * interval_variance[n, 0]
-            )
-    return rates, noise
+        if left[i, 0] == MISSING or right[i, 0] == MISSING:
+            continue
+        n, total = 1, int(left[i, 0]) + int(right[i, 0])
+        while n < left.shape[1]:
+            span = int(left[i, n]) + int(right[i, n])
+            if span > window[i]:
+                break
+            total += span
+            n += 1
+        rate = np.float32(n * n) / np.float32(total)
+        rates[i] = rate
+        square = rate * rate
+        variance[i] = square * (square * end_variance[n, 0] + charge_variance * interval_variance[n, 0])
+    return rates, variance
 
 
 @njit(cache=True, nogil=True)
 def smooth_noise(
-    rates: NDArray[np.float32], noise: NDArray[np.float32], weights: NDArray[np.float32], reach: np.float32
+    rates: NDArray[np.float32], variance: NDArray[np.float32], weights: NDArray[np.float32], reach: np.float32
 ) -> NDArray[np.float32]:
     """Average neighbours that differ by less than ``reach`` standard deviations of the pixel's noise.
 
@@ -170,19 +156,28 @@ def smooth_noise(
     height, width = rates.shape
     radius = weights.shape[0] // 2
     smooth = np.empty_like(rates)
+    zero, one, least = np.float32(0), np.float32(1), np.float32(1e-20)
+    inverse, total, weight = (
+        np.empty(width, np.float32),
+        np.empty(width, np.float32),
+        np.empty(width, np.float32),
+    )
     for y in range(height):
+        centre = rates[y]
         for x in range(width):
-            centre, scale = rates[y, x], reach * noise[y, x]
-            total, weight = centre, np.float32(1)
-            if scale > 0:
-                inverse = 1 / (scale * scale)
-                for dy in range(max(-radius, -y), min(radius, height - 1 - y) + 1):
-                    for dx in range(max(-radius, -x), min(radius, width - 1 - x) + 1):
-                        other = rates[y + dy, x + dx]
-                        near = 1 - (other - centre) ** 2 * inverse
-                        if near > 0 and (dy != 0 or dx != 0):
-                            w = weights[radius + dy, radius + dx] * near * near
-                            total += w * other
-                            weight += w
-            smooth[y, x] = total / weight
+            inverse[x] = one / max(reach * reach * variance[y, x], least)
+            total[x], weight[x] = zero, zero
+        for dy in range(max(-radius, -y), min(radius, height - 1 - y) + 1):
+            other = rates[y + dy]
+            for dx in range(-radius, radius + 1):
+                near_by = weights[radius + dy, radius + dx]
+                for x in range(max(-dx, 0), min(width - dx, width)):
+                    value = other[x + dx]
+                    difference = value - centre[x]
+                    alike = max(one - difference * difference * inverse[x], zero)
+                    w = near_by * alike * alike
+                    total[x] += w * value
+                    weight[x] += w
+        for x in range(width):
+            smooth[y, x] = total[x] / weight[x]
     return smooth

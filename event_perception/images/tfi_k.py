@@ -76,12 +76,13 @@ class CentredTfiK(SpikeReconstructor):
     def _rates(self, plane: int) -> NDArray[np.float32]:
         first = max(plane - self.config.search_planes, self._history.first)
         end = min(plane + self.config.search_planes + 1, self._history.end)
-        n_left = (self.config.intervals + 1) // 2
-        n_right = self.config.intervals + 1 - n_left
+        k = self.config.intervals
+        n_left = (k + 1) // 2
+        # k + 1 spikes on both sides: at an end of the stream one side has to do.
         left, right = nearest_spikes(
-            self._history.words(first, end), plane - first, self._height * self._width, n_left, n_right
+            self._history.words(first, end), plane - first, self._height * self._width, k + 1, k + 1
         )
-        return interval_rates(left, right, plane - first + 1, end - plane - 1)
+        return interval_rates(left, right, n_left, k + 1 - n_left, plane - first + 1, end - plane - 1)
 
 
 class CausalTfiK(RecurrentSpikeReconstructor):
@@ -117,54 +118,68 @@ class CausalTfiK(RecurrentSpikeReconstructor):
 
 @njit(cache=True, nogil=True)
 def interval_rates(
-    left: NDArray[np.uint16], right: NDArray[np.uint16], n_before: int, n_after: int
+    left: NDArray[np.uint16],
+    right: NDArray[np.uint16],
+    n_left: int,
+    n_right: int,
+    n_before: int,
+    n_after: int,
 ) -> NDArray[np.float32]:
-    """Rate over the intervals between the outermost spikes found.
+    """Rate over the intervals between the n_left-th spike before the instant and the n_right-th after it.
 
     Args:
-        left: Planes back to the j-th spike, (n, n_left), from ``nearest_spikes``.
-        right: Planes forward to the j-th spike, (n, n_right).
+        left: Planes back to the j-th spike, (n, >= n_left), from ``nearest_spikes``.
+        right: Planes forward to the j-th spike, (n, >= n_right).
+        n_left: Spikes to use at or before the instant, or as many as there are.
+        n_right: Spikes to use after it.
         n_before: Planes searched at or before the instant.
         n_after: Planes searched after it.
 
     Returns:
-        Spikes per plane, float32 (n,).
+        Spikes per plane, float32 (n,). Where one side has no spike: from all spikes of the other.
     """
     n_pixels = left.shape[0]
     rates = np.empty(n_pixels, np.float32)
     for i in range(n_pixels):
-        nl, nr = _found(left[i]), _found(right[i])
-        if nl > 0 and nr > 0:
+        if left[i, 0] != MISSING and right[i, 0] != MISSING:
+            nl, nr = _found(left, i, n_left), _found(right, i, n_right)
             rates[i] = (nl + nr - 1) / (np.float32(left[i, nl - 1]) + np.float32(right[i, nr - 1]))
         else:
-            rates[i] = one_sided_rate(left[i], nl, right[i], nr, n_before, n_after)
+            nl, nr = _found(left, i, left.shape[1]), _found(right, i, right.shape[1])
+            rates[i] = _one_sided_rate(left, nl, right, nr, i, n_before, n_after)
     return rates
 
 
 @njit(cache=True, nogil=True)
-def one_sided_rate(
-    left: NDArray[np.uint16], nl: int, right: NDArray[np.uint16], nr: int, n_before: int, n_after: int
-) -> np.float32:
-    """Rate where one side has no spike: the intervals of the other side, as far as the silence allows them.
+def _one_sided_rate(
+    left: NDArray[np.uint16],
+    nl: int,
+    right: NDArray[np.uint16],
+    nr: int,
+    i: int,
+    n_before: int,
+    n_after: int,
+) -> float:
+    """Rate of pixel i where one side has no spike: the intervals of the other, as far as the silence allows them.
 
     The planes without a spike around the instant bound the rate by 1 / their number. (By 1 / (their number + 1),
     strictly; but intervals are whole planes, and the looser bound is nearer to the mean.)
     """
     if nl > 1:
-        known = np.float32(left[nl - 1]) - np.float32(left[0])
-        silence = np.float32(max(left[0] + n_after, 1))
-        return min((nl - 1) / known, 1 / silence)
+        known = np.float32(left[i, nl - 1]) - np.float32(left[i, 0])
+        silence = np.float32(max(left[i, 0] + n_after, 1))
+        return float(min((nl - 1) / known, 1 / silence))
     if nr > 1:
-        known = np.float32(right[nr - 1]) - np.float32(right[0])
-        silence = np.float32(right[0] + n_before - 1)
-        return min((nr - 1) / known, 1 / silence)
-    return np.float32((nl + nr) / np.float32(n_before + n_after))
+        known = np.float32(right[i, nr - 1]) - np.float32(right[i, 0])
+        silence = np.float32(right[i, 0] + n_before - 1)
+        return float(min((nr - 1) / known, 1 / silence))
+    return float((nl + nr) / np.float32(n_before + n_after))
 
 
 @njit(cache=True, nogil=True)
-def _found(distances: NDArray[np.uint16]) -> int:
+def _found(distances: NDArray[np.uint16], i: int, most: int) -> int:
     n = 0
-    while n < distances.shape[0] and distances[n] != MISSING:
+    while n < most and distances[i, n] != MISSING:
         n += 1
     return n
 

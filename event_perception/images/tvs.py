@@ -122,7 +122,7 @@ class IntervalTvs(SpikeReconstructor):
         left, right = nearest_spikes(
             history.words(first, end), plane - first, self._height * self._width, 2, 2
         )
-        single = interval_rates(left[:, :1].copy(), right[:, :1].copy(), plane - first + 1, end - plane - 1)
+        single = interval_rates(left, right, 1, 1, plane - first + 1, end - plane - 1)
         if self.config.mode == 'intervals':
             return refined_rates(left, right, single, np.float32(-1), single)
         steady = self._threshold_rates(plane, first, end)
