@@ -29,9 +29,9 @@ from event_perception.images.limits import DisplayConfig, DisplayLimits
 class HighpassConfig:
     """How fast pixels forget, and how they are shown."""
 
-    time_constant_s: float = param(0.3, 'Leak in time: time constant, seconds.', ge=0.01, le=100.0)
+    time_constant_s: float = param(0.35, 'Leak in time: time constant, seconds.', ge=0.01, le=100.0)
     event_leak: float = param(
-        0.15, 'Leak per event: each event first shrinks the pixel by exp(-this); 0 is a plain leaky integrator.',
+        0.12, 'Leak per event: each event first shrinks the pixel by exp(-this); 0 is a plain leaky integrator.',
         ge=0.0, le=5.0,
     )  # fmt: skip
     max_disorder_s: float = param(
@@ -39,7 +39,7 @@ class HighpassConfig:
     )
     median: bool = param(True, 'Whether a 3x3 median removes single wrong pixels at read-out.', live=True)
     sharpen: float = param(
-        0.5, 'Unsharp masking at read-out against smear: this much of the detail is added; 0 is none.',
+        1.0, 'Unsharp masking at read-out against smear: this much of the detail is added; 0 is none.',
         ge=0.0, le=5.0, live=True,
     )  # fmt: skip
     sharpen_sigma_px: float = param(
