@@ -16,7 +16,9 @@ import numpy as np
 from event_perception.errors import DataError
 from event_perception.events import EventArray, FrameImage, ImuSample
 from event_perception.io.image_messages import grey
-from event_perception.io.recording import Recording, RecordingConfig, RecordingInfo, Sample, StreamInfo
+from event_perception.io.recording import Recording, RecordingConfig
+from event_perception.io.recording_info import RecordingInfo, StreamInfo
+from event_perception.io.stretch import Sample
 
 STANDARD_GRAVITY_M_S2 = 9.80665  # accelerations come in units of it
 US = 1000

@@ -17,8 +17,10 @@ import numpy as np
 
 from event_perception.errors import DataError
 from event_perception.events import EventArray, FrameImage, ImuSample
-from event_perception.io.recording import Recording, RecordingConfig, RecordingInfo, Sample, StreamInfo
+from event_perception.io.recording import Recording, RecordingConfig
+from event_perception.io.recording_info import RecordingInfo, StreamInfo
 from event_perception.io.seconds import ns_from_seconds
+from event_perception.io.stretch import Sample
 from event_perception.io.trajectory import iterate_trajectory
 from event_perception.motion.camera import CameraModel
 

@@ -14,7 +14,9 @@ import numpy as np
 
 from event_perception.errors import DataError
 from event_perception.io.codecs.state import DecoderState
-from event_perception.io.recording import Recording, RecordingConfig, RecordingInfo, Sample, StreamInfo
+from event_perception.io.recording import Recording, RecordingConfig
+from event_perception.io.recording_info import RecordingInfo, StreamInfo
+from event_perception.io.stretch import Sample
 
 BLOCK_BYTES = 1 << 18
 FORMATS = {'2.0': 'evt2', '2': 'evt2', '2.1': 'evt21', '21': 'evt21', '3.0': 'evt3', '3': 'evt3'}

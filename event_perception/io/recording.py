@@ -12,18 +12,17 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Literal, Protocol, TypeAlias
+from typing import Any, Literal, Protocol
 
 from event_perception.clock import ClockConfig
 from event_perception.config import param
 from event_perception.errors import DataError
-from event_perception.events import DepthImage, EventArray, FrameImage, ImuSample
-from event_perception.events.spike_stream import SpikeStream
+from event_perception.events import EventArray
+from event_perception.io.recording_info import RecordingInfo, described
+from event_perception.io.stretch import Cut, Sample, span_ns
 from event_perception.io.time_order import TimeOrder
 from event_perception.io.trajectory import PoseSample
 from event_perception.motion.camera import CameraModel
-
-Sample: TypeAlias = EventArray | SpikeStream | ImuSample | CameraModel | DepthImage | FrameImage | PoseSample
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,63 +56,6 @@ class SpikeFormat(Protocol):
     height: int
     width: int
     plane_period_ns: int
-
-
-@dataclass(frozen=True, slots=True)
-class StreamInfo:
-    """One stream of a recording.
-
-    Attributes:
-        name: Topic, file or stream.
-        type: Message type, or what the file holds.
-        count: Messages or rows; None if unknown without reading everything.
-        use: What it is used as: events, spikes, imu, camera, depth, frames, poses; empty if it is not used.
-        encoding: Of event packets and images; empty if there is none.
-    """
-
-    name: str
-    type: str
-    count: int | None
-    use: str = ''
-    encoding: str = ''
-
-
-@dataclass(frozen=True)
-class RecordingInfo:
-    """Summary of a recording.
-
-    Attributes:
-        path: Where it is.
-        kind: What it is, e.g. 'rosbag2 mcap', 'ROS 1 bag', 'ECD folder', 'Prophesee EVT3'.
-        streams: Everything it holds.
-        events_topic: The stream that the events come from; empty if there is none.
-        height: Sensor rows; None if unknown.
-        width: Sensor columns; None if unknown.
-        start_ns: Time of the first event (of the first message without events); None if unknown.
-        end_ns: Time of the last one; None if unknown.
-        n_events: Number of events; None if they were not counted.
-        event_time: 'sensor' or 'ros': the clock that the events' times are of.
-        camera: Calibration found in the recording.
-    """
-
-    path: Path
-    kind: str
-    streams: tuple[StreamInfo, ...]
-    events_topic: str = ''
-    height: int | None = None
-    width: int | None = None
-    start_ns: int | None = None
-    end_ns: int | None = None
-    n_events: int | None = None
-    event_time: str = 'sensor'
-    camera: CameraModel | None = None
-
-    @property
-    def duration_s(self) -> float | None:
-        """Span of the times, seconds."""
-        if self.start_ns is None or self.end_ns is None:
-            return None
-        return (self.end_ns - self.start_ns) * 1e-9
 
 
 class Recording(ABC):
@@ -176,7 +118,7 @@ class Recording(ABC):
         """
         if start_s < 0 or (duration_s is not None and duration_s <= 0):
             raise DataError(f'start {start_s} s, duration {duration_s} s: start is >= 0, duration > 0')
-        cut = _Cut(round(start_s * 1e9), None if duration_s is None else round(duration_s * 1e9))
+        cut = Cut(round(start_s * 1e9), None if duration_s is None else round(duration_s * 1e9))
         self._warnings.clear()
         order = TimeOrder(
             round(self.config.order_horizon_s * 1e9), self.config.max_held_mb * 1_000_000, _bytes_of
@@ -212,26 +154,7 @@ class Recording(ABC):
 
     def describe(self, *, count_events: bool | None = None) -> dict[str, Any]:
         """The summary as a plain tree, ready for JSON; what is not known is None."""
-        info = self.info(count_events=count_events)
-        streams = {
-            s.name: {'type': s.type, 'count': s.count, 'use': s.use or None, 'encoding': s.encoding or None}
-            for s in info.streams
-        }
-        camera = info.camera
-        return {
-            'path': str(info.path),
-            'kind': info.kind,
-            'events_topic': info.events_topic or None,
-            'sensor': None if info.width is None else f'{info.width}x{info.height}',
-            'start_ns': info.start_ns,
-            'end_ns': info.end_ns,
-            'duration_s': info.duration_s,
-            'n_events': info.n_events,
-            'event_time': info.event_time,
-            'camera': None if camera is None else _camera_tree(camera),
-            'streams': streams,
-            'warnings': self.warnings(),
-        }
+        return described(self.info(count_events=count_events)) | {'warnings': self.warnings()}
 
     def _size_bytes(self) -> int:
         files = self.path.rglob('*') if self.path.is_dir() else [self.path]
@@ -241,7 +164,7 @@ class Recording(ABC):
         n, first, last, of_events = 0, None, None, True
         height, width = info.height, info.width
         for sample in self.samples():
-            span = _span_ns(sample)
+            span = span_ns(sample)
             if span is None:
                 continue
             of_events = isinstance(sample, EventArray)
@@ -256,78 +179,7 @@ class Recording(ABC):
         )
 
 
-class _Cut:
-    """Cuts a stretch out of a stream of samples; its origin is the first event."""
-
-    def __init__(self, start_ns: int, duration_ns: int | None) -> None:
-        self._start_ns, self._duration_ns = start_ns, duration_ns
-        self._from_ns: int | None = None if start_ns else -(2**63)
-        self._until_ns = 2**63 - 1
-        self._begun = False
-        self.done = False
-
-    def apply(self, sample: Sample) -> list[Sample]:
-        if isinstance(sample, CameraModel):
-            return [sample]
-        span = _span_ns(sample)
-        if span is not None and not self._begun:
-            self._begin(span[0])
-        if self._from_ns is None:
-            return []
-        if isinstance(sample, EventArray):
-            return self._events(sample)
-        if isinstance(sample, SpikeStream):
-            return self._planes(sample)
-        return [sample] if self._from_ns <= sample.t_ns < self._until_ns else []
-
-    def _begin(self, origin_ns: int) -> None:
-        self._begun = True
-        if self._start_ns:
-            self._from_ns = origin_ns + self._start_ns
-        if self._duration_ns is not None:
-            self._until_ns = origin_ns + self._start_ns + self._duration_ns
-
-    def _events(self, events: EventArray) -> list[Sample]:
-        from_ns = self._from_ns or 0
-        lowest, highest = int(events.t_ns.min()), int(events.t_ns.max())
-        self.done = lowest >= self._until_ns
-        if lowest >= from_ns and highest < self._until_ns:
-            return [events]
-        part = events[(events.t_ns >= from_ns) & (events.t_ns < self._until_ns)]
-        return [part] if len(part) else []
-
-    def _planes(self, spikes: SpikeStream) -> list[Sample]:
-        period, start = spikes.plane_period_ns, spikes.start_ns
-        self.done = start >= self._until_ns
-        first = max(0, -((start - (self._from_ns or 0)) // period))
-        stop = max(first, min(len(spikes), -((start - self._until_ns) // period)))
-        return [spikes[first:stop]] if stop > first else []
-
-
-def _span_ns(sample: Sample) -> tuple[int, int] | None:
-    """Times of the first and the last event or plane; None of other samples."""
-    if isinstance(sample, EventArray):
-        return (int(sample.t_ns.min()), int(sample.t_ns.max())) if len(sample) else None
-    if isinstance(sample, SpikeStream):
-        return (sample.start_ns, sample.next_ns - sample.plane_period_ns) if len(sample) else None
-    return None
-
-
 def _bytes_of(sample: Sample) -> int:
     """Size of the arrays of a sample."""
     arrays = ('t_ns', 'x', 'y', 'p', 'planes', 'depth_m', 'value')
     return 1 + sum(int(getattr(getattr(sample, name, None), 'nbytes', 0)) for name in arrays)
-
-
-def _camera_tree(camera: CameraModel) -> dict[str, Any]:
-    return {
-        'fx': camera.fx,
-        'fy': camera.fy,
-        'cx': camera.cx,
-        'cy': camera.cy,
-        'height': camera.height,
-        'width': camera.width,
-        'distortion_model': camera.distortion_model,
-        'distortion': list(camera.distortion),
-        'frame_id': camera.frame_id,
-    }

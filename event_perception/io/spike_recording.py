@@ -6,14 +6,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from event_perception.events.spike_stream import SpikeStream
-from event_perception.io.recording import (
-    Recording,
-    RecordingConfig,
-    RecordingInfo,
-    Sample,
-    SpikeFormat,
-    StreamInfo,
-)
+from event_perception.io.recording import Recording, RecordingConfig, SpikeFormat
+from event_perception.io.recording_info import RecordingInfo, StreamInfo
+from event_perception.io.stretch import Sample
 
 
 class SpikeRecording(Recording):

@@ -416,7 +416,7 @@ def compressed_bag(path, storage, mode, n=60):
     from rosbags.rosbag2 import CompressionFormat, CompressionMode, StoragePlugin, Writer
 
     from event_perception.io.bag_types import typestore
-    from event_perception.io.writer import blank_message
+    from event_perception.io.blank_message import blank_message
 
     writer = Writer(path, version=8, storage_plugin=StoragePlugin[storage])
     writer.set_compression(CompressionMode[mode], CompressionFormat.ZSTD)
@@ -458,8 +458,8 @@ def test_a_ros_1_bag_of_a_davis_is_read_whole(tmp_path):
 
     from event_perception.io import fill_messages as fill
     from event_perception.io.bag_types import typestore
+    from event_perception.io.blank_message import blank_message
     from event_perception.io.image_messages import fill_image
-    from event_perception.io.writer import blank_message
 
     store = typestore(ros1=True)
     pixels = np.full((48, 64), 51, np.uint8)

@@ -9,7 +9,7 @@ import pytest
 
 from event_perception.errors import CalibrationError
 from event_perception.io import camera_from_message, fill_camera_info, read_camera
-from event_perception.io.writer import blank_message
+from event_perception.io.blank_message import blank_message
 from event_perception.motion.camera import CameraModel
 
 K = [324.0, 0.0, 172.5, 0.0, 325.0, 129.5, 0.0, 0.0, 1.0]

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from event_perception.errors import DataError
 from event_perception.io import depth_from_message, fill_image, frame_from_message, image_to_array
-from event_perception.io.writer import blank_message
+from event_perception.io.blank_message import blank_message
 
 LAYOUTS = {
     'mono8': ('uint8', ()),

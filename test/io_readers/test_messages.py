@@ -12,8 +12,8 @@ from event_perception.errors import DataError
 from event_perception.events import ImuSample
 from event_perception.io import fill_messages as fill
 from event_perception.io.bag_types import typestore
+from event_perception.io.blank_message import blank_message
 from event_perception.io.messages import imu_from_message, pose_from_message, twist_from_message
-from event_perception.io.writer import blank_message
 from event_perception.motion.camera import CameraModel
 
 os.environ.setdefault('ROS_PYTHON_CHECK_FIELDS', '1')  # read when rclpy's messages are first imported
