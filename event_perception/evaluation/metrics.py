@@ -2,6 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Errors of angular velocity and of flow against a reference."""
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -22,7 +24,7 @@ def angle_between_deg(a: NDArray[np.floating], b: NDArray[np.floating]) -> NDArr
 
 def angular_velocity_errors(
     estimate_rad_s: NDArray[np.floating], reference_rad_s: NDArray[np.floating]
-) -> dict[str, float]:
+) -> dict[str, Any]:
     """Errors of angular velocities at the same instants.
 
     Args:
@@ -30,8 +32,8 @@ def angular_velocity_errors(
         reference_rad_s: (n, 3).
 
     Returns:
-        Root mean square over components, median length of the error, median angle between the two, and the
-        root mean square of the reference to compare with; degrees and deg/s.
+        Root mean square over all components and of each, median length of the error, median angle between the
+        two, and the root mean square of the reference to compare with; degrees and deg/s.
 
     Raises:
         DataError: If the shapes differ, there is nothing to compare or a value is not finite.
@@ -47,6 +49,7 @@ def angular_velocity_errors(
     direction = angle_between_deg(estimate, reference)
     return {
         'rms_deg_s': float(np.rad2deg(np.sqrt(np.mean(error**2)))),
+        'rms_deg_s_per_axis': np.rad2deg(np.sqrt(np.mean(error**2, axis=0))).tolist(),
         'median_error_deg_s': float(np.rad2deg(np.median(np.linalg.norm(error, axis=1)))),
         'direction_median_deg': float(np.nanmedian(direction))
         if not np.isnan(direction).all()

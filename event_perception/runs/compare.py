@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from event_perception.errors import DataError
+from event_perception.evaluation.metrics import angle_between_deg, angular_velocity_errors, flow_errors
 from event_perception.io.egomotion_csv import EgomotionTable, read_egomotion
 from event_perception.runs.folder import finite
 from event_perception.runs.reference import AngularVelocity, find_reference, seconds
@@ -55,17 +56,11 @@ def _rate_errors(table: EgomotionTable, truth: AngularVelocity) -> dict[str, Any
         raise DataError(
             f'no window of the run ({_span(t_s)}) lies inside the reference {truth.source} ({_span(truth.t_s)})'
         )
-    error = table.omega_rad_s[usable] - reference[usable]
     return {
         'reference': truth.source,
         'windows_compared': int(usable.sum()),
         'windows_not_converged': int((~table.converged).sum()),
-        'rms_deg_s': float(np.rad2deg(np.sqrt(np.mean(error**2)))),
-        'rms_deg_s_per_axis': np.rad2deg(np.sqrt(np.mean(error**2, axis=0))).tolist(),
-        'median_error_deg_s': float(np.rad2deg(np.median(np.linalg.norm(error, axis=1)))),
-        'reference_rms_deg_s': float(np.rad2deg(np.sqrt(np.mean(reference[usable] ** 2)))),
-        'direction_median_deg': float(np.median(_angle_deg(table.omega_rad_s[usable], reference[usable]))),
-    }
+    } | angular_velocity_errors(table.omega_rad_s[usable], reference[usable])
 
 
 def _mean_rate_errors(table: EgomotionTable, mean_rad_s: NDArray[np.float64]) -> dict[str, Any]:
@@ -75,15 +70,13 @@ def _mean_rate_errors(table: EgomotionTable, mean_rad_s: NDArray[np.float64]) ->
     return {
         'estimate_rad_s': estimate.tolist(),
         'reference_rad_s': mean_rad_s.tolist(),
-        'direction_deg': float(_angle_deg(estimate[None], mean_rad_s[None])[0]),
+        'direction_deg': float(angle_between_deg(estimate, mean_rad_s)),
         'magnitude_ratio': float(np.linalg.norm(estimate) / np.linalg.norm(mean_rad_s)),
     }
 
 
 def _flow_errors(folder: Path, reference: Path) -> dict[str, Any]:
     """Errors over all instants that both folders have, weighted by pixel."""
-    from event_perception.evaluation.metrics import flow_errors
-
     names = sorted({f.name for f in folder.glob('*.npz')} & {f.name for f in reference.glob('*.npz')})
     if not names:
         raise DataError(f'{folder} and {reference} share no instant')
@@ -98,11 +91,6 @@ def _flow_errors(folder: Path, reference: Path) -> dict[str, Any]:
     return {'instants': len(names), 'pixels': int(weights.sum())} | {
         key: float(np.average([errors[key] for _, errors in rows], weights=weights)) for key in keys
     }
-
-
-def _angle_deg(a: NDArray[np.float64], b: NDArray[np.float64]) -> NDArray[np.float64]:
-    cosine = np.sum(a * b, axis=1) / (np.linalg.norm(a, axis=1) * np.linalg.norm(b, axis=1))
-    return np.rad2deg(np.arccos(np.clip(cosine, -1.0, 1.0)))
 
 
 def _span(t_s: NDArray[np.float64]) -> str:

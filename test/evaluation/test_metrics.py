@@ -19,6 +19,7 @@ def test_angular_velocity_errors_of_a_known_difference():
     reference = np.array([[0.0, 1.0, 0.0], [0.0, 2.0, 0.0]])
     errors = angular_velocity_errors(reference + np.array([0.3, 0.0, 0.0]), reference)
     assert errors['rms_deg_s'] == pytest.approx(np.rad2deg(0.3 / np.sqrt(3)))
+    assert errors['rms_deg_s_per_axis'] == pytest.approx([np.rad2deg(0.3), 0, 0])
     assert errors['median_error_deg_s'] == pytest.approx(np.rad2deg(0.3))
     assert errors['reference_rms_deg_s'] == pytest.approx(np.rad2deg(np.sqrt(5 / 6)))
     assert errors['direction_median_deg'] == pytest.approx(np.rad2deg(np.arctan(0.3) + np.arctan(0.15)) / 2)
