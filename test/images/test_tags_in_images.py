@@ -7,7 +7,6 @@ import cv2
 from event_perception.evaluation.tags import tag_score
 from event_perception.io import open_recording
 
-
 # The detector of OpenCV 5 reads nearly twice as many tags in the same images as that of OpenCV 4 (3.8 against 2.1).
 OPENCV_5 = int(cv2.__version__.split('.')[0]) >= 5
 LEAST_BEST, LEAST_MEAN, LATEST_FIRST_S = (10, 2.9, 0.2) if OPENCV_5 else (8, 1.8, 0.3)
