@@ -116,11 +116,10 @@ def _event_array_rates(events: EventArray) -> dict[str, Any]:
 def _rclpy_mev_s(data: bytes, n: int) -> float | None:
     """What a subscription that is not raw spends before its callback; None without ROS."""
     try:
-        from dvs_msgs.msg import EventArray as EventArrayMessage
-        from rclpy.serialization import deserialize_message
+        from event_perception.nodes.plain_deserialisation import deserialise_event_array
     except ImportError:
         return None
-    return n * 1e-6 / _best_s(lambda: deserialize_message(data, EventArrayMessage), SLOW_REPEATS)
+    return n * 1e-6 / _best_s(lambda: deserialise_event_array(data), SLOW_REPEATS)
 
 
 def _encoder_rates(events: EventArray) -> dict[str, float]:

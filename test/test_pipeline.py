@@ -1,0 +1,139 @@
+# Copyright 2026 The event_perception authors
+# SPDX-License-Identifier: Apache-2.0
+"""What is promised of the pipeline, on the bundled recording."""
+
+from dataclasses import replace
+from itertools import pairwise
+
+import numpy as np
+import pytest
+
+from event_perception.config import build, update
+from event_perception.errors import CalibrationError, ConfigError, DataError
+from event_perception.events import EventArray, FrameImage, WindowConfig, concatenate
+from event_perception.flow.field import FlowField
+from event_perception.images.frame import ReconstructedImage
+from event_perception.io import open_recording, read_camera
+from event_perception.motion import EgomotionResult
+from event_perception.odometry.estimate import OdometryEstimate
+from event_perception.pipeline import Pipeline, PipelineConfig, WarpedEvents
+
+
+@pytest.fixture(scope='module')
+def events(recordings):
+    """The middle 0.2 s, in which the camera moves."""
+    samples = open_recording(recordings / 'apriltags').samples(start_s=0.6, duration_s=0.2)
+    return concatenate([s for s in samples if isinstance(s, EventArray)])
+
+
+@pytest.fixture(scope='module')
+def camera(repository):
+    return read_camera(repository / 'config' / 'davis346.yaml')
+
+
+def run(pipeline, events, chunk):
+    outputs = []
+    for start in range(0, len(events), chunk):
+        outputs += pipeline.push(events[start : start + chunk])
+    return outputs + pipeline.finish()
+
+
+def kinds(outputs, kind):
+    return [output for output in outputs if isinstance(output, kind)]
+
+
+def test_all_stages_give_results_stamped_with_the_instant_they_describe(events, camera):
+    outputs = run(Pipeline(camera=camera), events, 5000)
+    windows = kinds(outputs, EgomotionResult)
+    assert len(windows) in (10, 11)
+    assert [w.t_ref_ns % 20_000_000 for w in windows] == [10_000_000] * len(windows)
+    stamps = [w.t_ref_ns for w in windows]
+    assert [f.t_ref_ns for f in kinds(outputs, FlowField)] == stamps
+    assert [o.t_ns for o in kinds(outputs, OdometryEstimate)] == stamps
+    assert all(image.t_ns % 20_000_000 == 0 for image in kinds(outputs, ReconstructedImage))
+    assert np.mean([w.converged for w in windows]) > 0.7
+
+
+def test_results_do_not_depend_on_how_the_stream_is_cut(events, camera):
+    coarse, fine = (run(Pipeline(camera=camera), events, chunk) for chunk in (10**9, 1777))
+    for kind, value in ((EgomotionResult, 'omega'), (ReconstructedImage, 'value'), (FlowField, 'flow_px_s')):
+        for a, b in zip(kinds(coarse, kind), kinds(fine, kind), strict=True):
+            np.testing.assert_array_equal(getattr(a, value), getattr(b, value))
+
+
+def test_without_a_camera_images_still_come_and_windows_are_counted(events):
+    pipeline = Pipeline()
+    outputs = run(pipeline, events, 5000)
+    assert {type(output) for output in outputs} == {ReconstructedImage}
+    assert pipeline.counts.windows == pipeline.counts.windows_without_camera > 5
+
+
+def test_a_camera_may_come_later(events, camera):
+    pipeline = Pipeline()
+    half = len(events) // 2
+    run(pipeline, events[:half], 5000)
+    pipeline.push(camera)
+    assert kinds(run(pipeline, events[half:], 5000), EgomotionResult)
+
+
+def test_only_what_is_active_is_computed(events, camera):
+    pipeline = Pipeline(PipelineConfig(window=WindowConfig(duration_s=0.05)), camera)
+    pipeline.active = {'egomotion', 'warped'}
+    outputs = run(pipeline, events, 5000)
+    assert {type(output) for output in outputs} == {EgomotionResult, WarpedEvents}
+    sharpest = max(kinds(outputs, WarpedEvents), key=lambda w: w.warped.var() / w.unwarped.var())
+    assert sharpest.warped.var() > 1.05 * sharpest.unwarped.var()
+
+
+def test_a_calibration_of_another_size_is_refused(events, camera):
+    other = replace(camera, height=240)
+    with pytest.raises(CalibrationError, match='346x240'):
+        Pipeline(camera=other).push(events)
+
+
+def test_another_sensor_in_the_same_stream_is_refused(events, camera):
+    pipeline = Pipeline(camera=camera)
+    pipeline.push(events[:1000])
+    with pytest.raises(DataError, match='sensor'):
+        pipeline.push(EventArray([int(events.t_ns[1000])], [0], [0], [1], height=100, width=100))
+
+
+def test_a_stream_that_starts_again_is_followed(events, camera):
+    config = PipelineConfig(window=WindowConfig(max_disorder_s=0.05))
+    pipeline = Pipeline(config, camera)
+    first = run(pipeline, events, 5000)
+    again = run(pipeline, events, 5000)
+    assert pipeline.counts.resets == 1
+    assert len(kinds(again, ReconstructedImage)) == len(kinds(first, ReconstructedImage))
+    np.testing.assert_array_equal(
+        kinds(again, EgomotionResult)[0].omega, kinds(first, EgomotionResult)[0].omega
+    )
+
+
+def test_live_parameters_act_on_the_next_image(events):
+    pipeline = Pipeline(build(PipelineConfig, {'stages': ['images']}))
+    before = pipeline.push(events[: len(events) // 2])
+    pipeline.reconfigure(update(pipeline.config, {'images.period_s': 0.01}))
+    after = pipeline.push(events[len(events) // 2 :])
+    assert {b.t_ns - a.t_ns for a, b in pairwise(before)} == {20_000_000}
+    assert {b.t_ns - a.t_ns for a, b in pairwise(after)} == {10_000_000}
+
+
+def test_stages_that_do_not_exist_are_refused():
+    with pytest.raises(ConfigError, match='choose at least one of'):
+        build(PipelineConfig, {'stages': ['egomotion', 'slam']})
+
+
+def test_samples_of_an_unknown_kind_are_refused():
+    with pytest.raises(DataError, match='str'):
+        Pipeline().push('events')
+
+
+def test_frames_reach_a_method_that_uses_them(events):
+    config = build(PipelineConfig, {'stages': ['images'], 'images.method': 'complementary'})
+    pipeline = Pipeline(config)
+    pipeline.push(events[:100])
+    bright = np.full((events.height, events.width), 0.8, np.float32)
+    pipeline.push(FrameImage(int(events.t_ns[100]), bright))
+    image = kinds(run(pipeline, events[101:], 5000), ReconstructedImage)[-1]
+    assert image.value.mean() > 0.5
