@@ -98,7 +98,7 @@ def _alone(
 
 
 @cache
-def own_vote_terms(kernel: str, reconstruction: str) -> NDArray[np.float64]:
+def own_vote_terms(kernel: str, reconstruction: str | None) -> NDArray[np.float64]:
     """Sums over the bins of products of an event's own taps, as polynomials of its remainder r.
 
     With A = sum k kappa', B = sum k kappa, C = sum k kappa'', Q = sum kappa' kappa', P = sum kappa kappa and
