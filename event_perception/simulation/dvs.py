@@ -15,7 +15,7 @@ from event_perception.errors import DataError
 from event_perception.events import EventArray
 from event_perception.simulation import dvs_kernels as kernels
 from event_perception.simulation.dvs_config import DvsConfig
-from event_perception.simulation.noise import NoiseSource, TimeJitter
+from event_perception.simulation.noise import NO_NOISE, NoiseSource, TimeJitter
 
 SMALLEST_THRESHOLD = 0.01  # of any pixel, as in v2e
 LONG_AGO_NS = -(1 << 62)
@@ -158,7 +158,7 @@ class DvsEmulator:
 
     def _fire(self, level_old: NDArray, light: NDArray, t_ns: int, dt_ns: int) -> EventArray:
         c = self.config
-        noise = self._noise.draw(self._white_fraction(light), dt_ns if not self._noise.silent else 0)
+        noise = NO_NOISE if self._noise.silent else self._noise.draw(self._white_fraction(light), dt_ns)
         leak = self._leak_per_s * (dt_ns * 1e-9)
         largest_leak = float(leak.max(initial=0.0))
         bound = kernels.count_bound(level_old, self._level, self._residual, self._smallest, largest_leak)
@@ -205,8 +205,6 @@ class DvsEmulator:
 
     def _white_fraction(self, light: NDArray) -> NDArray:
         """I01 of v2e."""
-        if self._noise.silent:
-            return light
         dn = np.exp(light) if self.config.input_transfer == 'log' else light
         return (dn + 20.0) / 275.0
 

@@ -11,7 +11,10 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from event_perception.simulation.fast_log import exp_into, log_into
+
 NOISE_ON, NOISE_OFF = 1, -1
+SMALL_X = 0.02  # below it (1 - exp(-x)) / x cancels in float32; three terms of its series do not
 WHITE_DN, BLACK_OFFSET_DN = 255.0, 20.0  # photocurrent never reaches 0: I01 = (I + 20) / 275, as in v2e
 
 
@@ -24,8 +27,10 @@ def log_light(light: NDArray, is_log: bool, knee: float, out: NDArray) -> None:
     slope = np.float32(np.log(knee) / knee)
     limit = np.float32(knee)
     for i in range(light.size):
-        v = light[i]
-        out[i] = np.log(v) if v > limit else v * slope
+        out[i] = max(light[i], limit)
+    log_into(out.copy(), out)
+    for i in range(light.size):
+        out[i] = light[i] * slope if light[i] < limit else out[i]
 
 
 @njit(cache=True, nogil=True, error_model='numpy')
@@ -39,22 +44,31 @@ def filter_light(
     dt_s: float,
     exact: bool,
 ) -> None:
-    """Move the photoreceptor output ``level`` over one frame and write its change into ``log_old``.
+    """Move the photoreceptor output ``level`` over one frame; ``log_old`` becomes ``log_new``.
 
     One pole, rate a = 2 pi f_c I01. ``exact``: for an input that is linear between frames,
     y(dt) = u1 + (y0 - u0) E - (u1 - u0) (1 - E) / x, with x = a dt and E = exp(-x).
     """
+    factor = np.float32(-rate_per_s * dt_s / (WHITE_DN + BLACK_OFFSET_DN))
+    offset, one = np.float32(BLACK_OFFSET_DN), np.float32(1)
+    minus_x, decay = np.empty_like(level), np.empty_like(level)
+    if is_log:
+        exp_into(log_new, decay)
+        light = decay
     for i in range(level.size):
-        light_dn = np.exp(log_new[i]) if is_log else light[i]
-        x = rate_per_s * dt_s * (light_dn + BLACK_OFFSET_DN) / (WHITE_DN + BLACK_OFFSET_DN)
-        u1, u0, y0 = log_new[i], log_old[i], level[i]
-        if exact:
-            decay = np.exp(-x)
-            y1 = u1 + (y0 - u0) * decay - (u1 - u0) * ((1.0 - decay) / x if x > 1e-6 else 1.0 - 0.5 * x)
-        else:
-            y1 = y0 + min(1.0, x) * (u1 - y0)
-        level[i] = np.float32(y1)
-        log_old[i] = u1
+        minus_x[i] = factor * (light[i] + offset)
+    if exact:
+        exp_into(minus_x, decay)
+        for i in range(level.size):
+            x, u1, u0 = -minus_x[i], log_new[i], log_old[i]
+            series = one - x * np.float32(0.5) * (one - x * np.float32(1 / 3) * (one - x * np.float32(0.25)))
+            share = series if x < np.float32(SMALL_X) else (one - decay[i]) / x
+            level[i] = u1 + (level[i] - u0) * decay[i] - (u1 - u0) * share
+            log_old[i] = u1
+    else:
+        for i in range(level.size):
+            level[i] += min(one, -minus_x[i]) * (log_new[i] - level[i])
+            log_old[i] = log_new[i]
 
 
 @njit(cache=True, nogil=True, error_model='numpy')
@@ -129,6 +143,31 @@ def _cross(
 
 
 @njit(cache=True, nogil=True, error_model='numpy')
+def _rest(
+    level_old: NDArray,
+    level_new: NDArray,
+    residual: NDArray,
+    threshold_on: NDArray,
+    threshold_off: NDArray,
+    leak_per_frame: NDArray,
+    due: NDArray,
+) -> None:
+    """Move the residual of pixels that cross nothing; mark the others, and leave them as they are.
+
+    Nine pixels in ten: a loop without branches, for vector instructions.
+    """
+    for i in range(residual.size):
+        d = residual[i]
+        end = d + (np.float64(level_new[i]) - np.float64(level_old[i]))
+        if leak_per_frame.size:
+            end += leak_per_frame[i]
+        on, off = np.float64(threshold_on[i]), -np.float64(threshold_off[i])
+        crosses = (max(d, end) >= on) | (min(d, end) <= off) | (due[i] != 0)
+        due[i] = crosses
+        residual[i] = d if crosses else end
+
+
+@njit(cache=True, nogil=True, error_model='numpy')
 def fire(
     level_old: NDArray,
     level_new: NDArray,
@@ -154,18 +193,19 @@ def fire(
     event sets the reference to the signal.
     """
     n, k = 0, 0
+    due = np.ones(residual.size, np.uint8) if dead_mode else np.zeros(residual.size, np.uint8)
+    for i in noise_pixel:
+        due[i] = 1
+    _rest(level_old, level_new, residual, threshold_on, threshold_off, leak_per_frame, due)
     for i in range(residual.size):
+        if not due[i]:
+            continue
         on, off = np.float64(threshold_on[i]), np.float64(threshold_off[i])
         d = residual[i]
         change = np.float64(level_new[i]) - np.float64(level_old[i])
         if leak_per_frame.size:
             change += leak_per_frame[i]
-        noisy = k < noise_pixel.size and noise_pixel[k] == i
         free = np.float64(t_event_ns[i] - t_previous_ns) + dead_ns if dead_ns > 0.0 else -1.0
-        at_rest = not noisy and not (dead_mode and free > 0.0)
-        if at_rest and -off < d < on and -off < d + change < on:
-            residual[i] = d + change
-            continue
         rate, t, before = change / dt_ns, 0.0, n
         while k < noise_pixel.size and noise_pixel[k] == i:
             d, free, n = _cross(

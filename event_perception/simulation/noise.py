@@ -22,6 +22,9 @@ class NoiseCandidates:
     sign: NDArray[np.int8]
 
 
+NO_NOISE = NoiseCandidates(np.zeros(0, np.int64), np.zeros(0), np.zeros(0, np.int8))
+
+
 class NoiseSource:
     """Poisson noise whose rate falls with light and with the threshold of the pixel (v2e, section on shot noise).
 
