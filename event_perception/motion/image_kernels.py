@@ -58,6 +58,17 @@ def _shorten(series: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 @njit(**OPTIONS)
+def look_up_bearings(table, columns, rows, dt_s, x, y, d):  # type: ignore[no-untyped-def]
+    """Copy the bearings (H, W, 2) of the events' pixels, skipping pixels without one; returns how many."""
+    kept = 0
+    for i in range(columns.shape[0]):
+        r, c = np.uint64(rows[i]), np.uint64(columns[i])
+        x[kept], y[kept], d[kept] = table[r, c, 0], table[r, c, 1], dt_s[i]
+        kept += np.isfinite(table[r, c, 0])
+    return kept
+
+
+@njit(**OPTIONS)
 def find_cells(u, v, inside, grid, shape, stride, shift, cell, rx, ry):  # type: ignore[no-untyped-def]
     """Cell index in the padded image and remainders; what cannot reach the image goes to the ring.
 

@@ -180,16 +180,12 @@ class RotationVariance:
 
     def _image_part(self, accelerating: bool) -> NDArray[np.float64]:
         """sum_j J_jk J_jl - S_k S_l / M for (omega,) or (omega, change)."""
-        n = 2 if accelerating else 1
-        products, sums = np.zeros((n, n, 3, 3)), np.zeros((n, n, 3))
-        for i in range(n):
-            for j in range(i, n):
-                rotation_image_products(
-                    self._images[1 + i], self._images[1 + j], self._shape, self._columns, self._affine,
-                    products[i, j], sums[i, j],
-                )  # fmt: skip
-                products[j, i] = products[i, j].T
-        rates = sums[np.arange(n), np.arange(n)].ravel()
-        joined = products.transpose(0, 2, 1, 3).reshape(3 * n, 3 * n)
+        products, sums = np.zeros((3, 9)), np.zeros((2, 3))
+        rotation_image_products(accelerating)(
+            self._images[1], self._images[2], self._shape, self._columns, self._affine, products, sums
+        )
+        omega, mixed, change = products.reshape(3, 3, 3)
+        joined = np.block([[omega, mixed], [mixed.T, change]]) if accelerating else omega
+        rates = sums.ravel()[: len(joined)]
         bins = self._shape[0] * self._shape[1]
         return joined / difference_energy(self.kernel, self.reconstruction) - np.outer(rates, rates) / bins

@@ -8,20 +8,17 @@ from numpy.typing import ArrayLike, NDArray
 from event_perception.events import EventArray, EventWindow
 from event_perception.motion.camera import CameraModel
 from event_perception.motion.grid import BinGrid
+from event_perception.motion.image_kernels import look_up_bearings
 from event_perception.motion.rotation_variance import BearingEvents, RotationVariance
 
 
 def bearing_events(window: EventWindow, camera: CameraModel) -> tuple[BearingEvents, int]:
     """Undistorted events of weight 1, and how many were dropped because their pixel has no bearing."""
     table = camera.bearings()
-    xy = table[window.y, window.x]
-    known = np.isfinite(xy[:, 0])
-    d = window.dt_s
-    dropped = len(window) - int(np.count_nonzero(known))
-    if dropped:
-        xy, d = xy[known], d[known]
-    x, y = np.ascontiguousarray(xy[:, 0]), np.ascontiguousarray(xy[:, 1])
-    return BearingEvents(x, y, np.ascontiguousarray(d), np.ones(len(d), np.float32)), dropped
+    n = len(window)
+    x, y, d = (np.empty(n, np.float32) for _ in range(3))
+    kept = look_up_bearings(table, window.x, window.y, window.dt_s, x, y, d)
+    return BearingEvents(x[:kept], y[:kept], d[:kept], np.ones(kept, np.float32)), n - kept
 
 
 def newest(window: EventWindow, length_ns: int) -> EventWindow:
