@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What a run can be compared with, recognised by content: another run, trajectories, gyro files, flow."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 
 import numpy as np
@@ -32,7 +32,7 @@ class AngularVelocity:
         return np.stack(columns, axis=1)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Reference:
     """What was found: any of angular velocity, a mean angular velocity, a trajectory file, flow files."""
 
@@ -56,7 +56,7 @@ def find_reference(path: Path) -> Reference:
     if not path.exists():
         raise DataError(f'{path}: no such file or folder to compare with')
     found = _from_folder(path) if path.is_dir() else _from_file(path)
-    if found == Reference():
+    if all(getattr(found, f.name) is None for f in fields(found)):
         raise DataError(
             f'{path} holds no reference; known: egomotion.csv, trajectory.tum or another TUM file, '
             'groundtruth.txt, imu.txt, motion.txt, flow/*.npz'
