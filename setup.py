@@ -62,7 +62,7 @@ setup(
         'backports.zstd',
         'torch>=1.13,<=2.13.0',
     ],
-    extras_require={'test': ['pytest', 'hypothesis', 'pytest-timeout', 'evo'], 'eval': ['evo']},
+    extras_require={'test': ['pytest', 'hypothesis', 'pytest-timeout'], 'aedat': ['aedat']},
     zip_safe=False,
     author='The event_perception authors',
     maintainer='The event_perception authors',
