@@ -111,13 +111,21 @@ def table_sequence(
     camera: CameraModel = DAVIS346,
     texel_m: float = 0.01,
 ) -> SimulatedSequence:
-    """A camera that looks at boxes in the middle of a large room: ``orbit``, ``radial`` or ``vertical`` motion.
+    """A camera that looks at boxes in the middle of a large room: one of ``TABLE_MOTIONS``.
 
     Raises:
         ConfigError: If the motion is unknown.
     """
     motions: dict[str, dict[str, float]] = {
         'orbit': {'radius_m': 1.5, 'rate_rad_s': 0.4},
+        'orbit_fast': {'radius_m': 3.0, 'rate_rad_s': 0.8, 'height_m': 1.2},
+        'orbit_varied': {
+            'radius_m': 2.0,
+            'rate_rad_s': 0.5,
+            'rate_wobble': 0.5,
+            'radial_m': 0.5,
+            'radial_hz': 0.1,
+        },
         'radial': {'radius_m': 2.0, 'rate_rad_s': 0.1, 'radial_m': 0.8, 'radial_hz': 0.2},
         'vertical': {'radius_m': 2.0, 'rate_rad_s': 0.1, 'vertical_m': 0.5, 'vertical_hz': 0.25},
     }
@@ -177,6 +185,8 @@ def file_sequence(
     )
 
 
+TABLE_MOTIONS = ('orbit', 'orbit_fast', 'orbit_varied', 'radial', 'vertical')
+
 _BUILDERS: dict[str, Callable[..., SimulatedSequence]] = {
     'room': room_sequence,
     'room_walker': lambda **k: room_sequence(walker_m_s=1.0, name='room_walker', **k),
@@ -184,7 +194,7 @@ _BUILDERS: dict[str, Callable[..., SimulatedSequence]] = {
     'slider': slider_sequence,
     **{n: (lambda n=n, **k: rotation_set(n, **k)) for n in SETS},
     **{n: (lambda n=n, **k: flow_clip(n, **k)) for n in ('occl', 'fwd', 'indep', 'gen')},
-    **{n: (lambda n=n, **k: table_sequence(n, **k)) for n in ('orbit', 'radial', 'vertical')},
+    **{n: (lambda n=n, **k: table_sequence(n, **k)) for n in TABLE_MOTIONS},
 }
 
 

@@ -135,6 +135,8 @@ def orbit(
     duration_s: float,
     radius_m: float = 1.5,
     rate_rad_s: float = 0.4,
+    rate_wobble: float = 0.0,
+    wobble_hz: float = 0.15,
     height_m: float = 1.0,
     radial_m: float = 0.0,
     radial_hz: float = 0.2,
@@ -142,15 +144,19 @@ def orbit(
     vertical_hz: float = 0.25,
     target_m: ArrayLike = (0.0, 0.0, 0.5),
 ) -> SplineTrajectory:
-    """A circle about a target, with radial or vertical oscillation where asked."""
+    """A circle about a target, with oscillation of speed, radius or height where asked.
+
+    Angular rate of the circle: rate_rad_s (1 + rate_wobble sin(2 pi wobble_hz t)).
+    """
 
     def position(t: NDArray) -> NDArray:
         radius = radius_m + radial_m * np.sin(2 * np.pi * radial_hz * t)
         height = height_m + vertical_m * np.sin(2 * np.pi * vertical_hz * t)
-        angle = rate_rad_s * t
+        turn = 2 * np.pi * wobble_hz
+        angle = rate_rad_s * (t + rate_wobble * (1 - np.cos(turn * t)) / turn)
         return np.stack([radius * np.cos(angle), radius * np.sin(angle), height], axis=-1)
 
-    fastest = max(radial_hz, vertical_hz, abs(rate_rad_s) / (2 * np.pi))
+    fastest = max(radial_hz, vertical_hz, wobble_hz, abs(rate_rad_s) / (2 * np.pi))
     return looking_at(position, target_m, duration_s=duration_s, bandwidth_hz=4 * fastest)
 
 
