@@ -10,6 +10,7 @@ summation: the same input gives the same bits.
 
 from collections.abc import Callable
 from functools import cache
+from types import FunctionType
 from typing import Any
 
 import numpy as np
@@ -223,6 +224,18 @@ def _vote_profile(kernel: str, x: NDArray[np.float64]) -> NDArray[np.float64]:
     if kernel == 'bilinear':
         return np.maximum(0.0, 1.0 - np.abs(x))
     return np.where(np.abs(x) < 1.5, np.exp(-0.5 * x * x) / (np.sqrt(2 * np.pi) * 0.8663855974622838), 0.0)
+
+
+def specialised(template: Callable[..., Any], name: str, **constants: Any) -> Callable[..., Any]:
+    """A kernel compiled from a template whose global names stand for these constants and inlined functions.
+
+    Not a closure: numba tells closures apart by what they hold, and finds an inlined function different in
+    every process; its disk cache would miss each time, and grow.
+    """
+    function = FunctionType(template.__code__, {**template.__globals__, **constants}, name)
+    function.__qualname__ = name
+    compiled: Callable[..., Any] = njit(**OPTIONS)(function)
+    return compiled
 
 
 def make_sampler(kernel: str, reconstruction: str, order: int) -> Callable[..., Any]:

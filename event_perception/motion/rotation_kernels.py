@@ -24,7 +24,7 @@ import numpy as np
 from numba import njit
 
 from event_perception.motion.grid import RING
-from event_perception.motion.image_kernels import OPTIONS, f32, make_sampler
+from event_perception.motion.image_kernels import OPTIONS, f32, make_sampler, specialised
 
 NEAREST = f32(0.05)  # a warped bearing below this Z has left the field of view
 
@@ -76,94 +76,102 @@ def rotation_pull_back(
         order: 1: gradient, 2: also the Hessian's event part.
         accelerating: Whether derivatives by the change of rate are wanted as well.
     """
-    sample = make_sampler(kernel, reconstruction, order)
-    second = order > 1
+    return specialised(
+        _pull_back,
+        f'pull_back_{kernel}_{reconstruction}_{order}_{int(accelerating)}',
+        SAMPLE=make_sampler(kernel, reconstruction, order),
+        SECOND=order > 1,
+        ACCELERATING=accelerating,
+    )
 
-    @njit(**OPTIONS)
-    def pull_back(  # type: ignore[no-untyped-def]
-        cell, rx, ry, u, v, d, w, per_window, omega, a, scale_x, scale_y, image, stride, gradient, hessian
-    ):
-        """Sums over events of w dS/dw and second derivatives, S = sum_j image_j k(u_n - j).
 
-        Writes gradient (2, 3): by omega and by a; hessian (3, 6): the blocks omega-omega, omega-a, a-a, each
-        as 00 01 02 11 12 22. The Hessian takes J = 1: exact at zero rate, and to second order in the angle
-        for a window that is symmetric about its reference time.
-        """
-        one, half, two, half_window = f32(1), f32(0.5), f32(2), f32(0.5) * per_window
-        g0, g1, g2, k0, k1, k2 = f32(0), f32(0), f32(0), f32(0), f32(0), f32(0)
-        h00, h01, h02, h11, h12, h22 = f32(0), f32(0), f32(0), f32(0), f32(0), f32(0)
-        m00, m01, m02, m11, m12, m22 = f32(0), f32(0), f32(0), f32(0), f32(0), f32(0)
-        n00, n01, n02, n11, n12, n22 = f32(0), f32(0), f32(0), f32(0), f32(0), f32(0)
-        for i in range(cell.shape[0]):
-            gu, gv, huu, huv, hvv = sample(image, stride, cell[i], rx[i], ry[i])
-            gu, gv = gu * scale_x, gv * scale_y
-            p, q, ramp = u[i], v[i], d[i] * half_window
-            w0, w1, w2 = omega[0] + ramp * a[0], omega[1] + ramp * a[1], omega[2] + ramp * a[2]
-            pq, pp, qq = p * q, p * p, q * q
-            u0, u1, u2, v0, v1, v2 = -pq, one + pp, -q, -one - qq, pq, p
-            a0, a1, a2 = gu * u0 + gv * v0, gu * u1 + gv * v1, gu * u2 + gv * v2
-            # J^T a = a - b (d w) x a + c (d w) x ((d w) x a)
-            s = d[i] * d[i] * (w0 * w0 + w1 * w1 + w2 * w2)
-            b = d[i] * (half - s * (f32(1 / 24) - s * f32(1 / 720)))
-            c = d[i] * d[i] * (f32(1 / 6) - s * (f32(1 / 120) - s * f32(1 / 5040)))
-            c0, c1, c2 = w1 * a2 - w2 * a1, w2 * a0 - w0 * a2, w0 * a1 - w1 * a0
-            wd = w[i] * d[i]
-            e0 = wd * (a0 - b * c0 + c * (w1 * c2 - w2 * c1))
-            e1 = wd * (a1 - b * c1 + c * (w2 * c0 - w0 * c2))
-            e2 = wd * (a2 - b * c2 + c * (w0 * c1 - w1 * c0))
-            g0 += e0
-            g1 += e1
-            g2 += e2
-            if accelerating:
-                k0 += ramp * e0
-                k1 += ramp * e1
-                k2 += ramp * e2
-            if second:
-                wd *= d[i]
-                huu, huv, hvv = huu * scale_x * scale_x, huv * scale_x * scale_y, hvv * scale_y * scale_y
-                s00 = huu * u0 * u0 + two * huv * u0 * v0 + hvv * v0 * v0
-                s00 = wd * (s00 + gu * (p + two * p * qq) + gv * (two * q + two * q * qq))
-                s01 = huu * u0 * u1 + huv * (u0 * v1 + u1 * v0) + hvv * v0 * v1
-                s01 = wd * (s01 - gu * (half * q + two * pp * q) - gv * (half * p + two * p * qq))
-                s02 = huu * u0 * u2 + huv * (u0 * v2 + u2 * v0) + hvv * v0 * v2
-                s02 = wd * (s02 + gu * (half - half * pp + qq) - gv * (f32(1.5) * pq))
-                s11 = huu * u1 * u1 + two * huv * u1 * v1 + hvv * v1 * v1
-                s11 = wd * (s11 + gu * (two * p + two * p * pp) + gv * (q + two * pp * q))
-                s12 = huu * u1 * u2 + huv * (u1 * v2 + u2 * v1) + hvv * v1 * v2
-                s12 = wd * (s12 - gu * (f32(1.5) * pq) + gv * (half - half * qq + pp))
-                s22 = wd * (huu * u2 * u2 + two * huv * u2 * v2 + hvv * v2 * v2 - gu * p - gv * q)
-                h00 += s00
-                h01 += s01
-                h02 += s02
-                h11 += s11
-                h12 += s12
-                h22 += s22
-                if accelerating:
-                    m00 += ramp * s00
-                    m01 += ramp * s01
-                    m02 += ramp * s02
-                    m11 += ramp * s11
-                    m12 += ramp * s12
-                    m22 += ramp * s22
-                    ramp2 = ramp * ramp
-                    n00 += ramp2 * s00
-                    n01 += ramp2 * s01
-                    n02 += ramp2 * s02
-                    n11 += ramp2 * s11
-                    n12 += ramp2 * s12
-                    n22 += ramp2 * s22
-        for j, value in enumerate((g0, g1, g2)):
-            gradient[0, j] = value
-        for j, value in enumerate((k0, k1, k2)):
-            gradient[1, j] = value
-        for j, value in enumerate((h00, h01, h02, h11, h12, h22)):
-            hessian[0, j] = value
-        for j, value in enumerate((m00, m01, m02, m11, m12, m22)):
-            hessian[1, j] = value
-        for j, value in enumerate((n00, n01, n02, n11, n12, n22)):
-            hessian[2, j] = value
+# What the template below reads; ``specialised`` puts other values in their place.
+SAMPLE: Callable[..., Any] = make_sampler('bilinear', 'linear', 2)
+SECOND = ACCELERATING = True
 
-    return pull_back
+
+def _pull_back(  # type: ignore[no-untyped-def]
+    cell, rx, ry, u, v, d, w, per_window, omega, a, scale_x, scale_y, image, stride, gradient, hessian
+):
+    """Sums over events of w dS/dw and second derivatives, S = sum_j image_j k(u_n - j).
+
+    Writes gradient (2, 3): by omega and by a; hessian (3, 6): the blocks omega-omega, omega-a, a-a, each
+    as 00 01 02 11 12 22. The Hessian takes J = 1: exact at zero rate, and to second order in the angle
+    for a window that is symmetric about its reference time.
+    """
+    one, half, two, half_window = f32(1), f32(0.5), f32(2), f32(0.5) * per_window
+    g0, g1, g2, k0, k1, k2 = f32(0), f32(0), f32(0), f32(0), f32(0), f32(0)
+    h00, h01, h02, h11, h12, h22 = f32(0), f32(0), f32(0), f32(0), f32(0), f32(0)
+    m00, m01, m02, m11, m12, m22 = f32(0), f32(0), f32(0), f32(0), f32(0), f32(0)
+    n00, n01, n02, n11, n12, n22 = f32(0), f32(0), f32(0), f32(0), f32(0), f32(0)
+    for i in range(cell.shape[0]):
+        gu, gv, huu, huv, hvv = SAMPLE(image, stride, cell[i], rx[i], ry[i])
+        gu, gv = gu * scale_x, gv * scale_y
+        p, q, ramp = u[i], v[i], d[i] * half_window
+        w0, w1, w2 = omega[0] + ramp * a[0], omega[1] + ramp * a[1], omega[2] + ramp * a[2]
+        pq, pp, qq = p * q, p * p, q * q
+        u0, u1, u2, v0, v1, v2 = -pq, one + pp, -q, -one - qq, pq, p
+        a0, a1, a2 = gu * u0 + gv * v0, gu * u1 + gv * v1, gu * u2 + gv * v2
+        # J^T a = a - b (d w) x a + c (d w) x ((d w) x a)
+        s = d[i] * d[i] * (w0 * w0 + w1 * w1 + w2 * w2)
+        b = d[i] * (half - s * (f32(1 / 24) - s * f32(1 / 720)))
+        c = d[i] * d[i] * (f32(1 / 6) - s * (f32(1 / 120) - s * f32(1 / 5040)))
+        c0, c1, c2 = w1 * a2 - w2 * a1, w2 * a0 - w0 * a2, w0 * a1 - w1 * a0
+        wd = w[i] * d[i]
+        e0 = wd * (a0 - b * c0 + c * (w1 * c2 - w2 * c1))
+        e1 = wd * (a1 - b * c1 + c * (w2 * c0 - w0 * c2))
+        e2 = wd * (a2 - b * c2 + c * (w0 * c1 - w1 * c0))
+        g0 += e0
+        g1 += e1
+        g2 += e2
+        if ACCELERATING:
+            k0 += ramp * e0
+            k1 += ramp * e1
+            k2 += ramp * e2
+        if SECOND:
+            wd *= d[i]
+            huu, huv, hvv = huu * scale_x * scale_x, huv * scale_x * scale_y, hvv * scale_y * scale_y
+            s00 = huu * u0 * u0 + two * huv * u0 * v0 + hvv * v0 * v0
+            s00 = wd * (s00 + gu * (p + two * p * qq) + gv * (two * q + two * q * qq))
+            s01 = huu * u0 * u1 + huv * (u0 * v1 + u1 * v0) + hvv * v0 * v1
+            s01 = wd * (s01 - gu * (half * q + two * pp * q) - gv * (half * p + two * p * qq))
+            s02 = huu * u0 * u2 + huv * (u0 * v2 + u2 * v0) + hvv * v0 * v2
+            s02 = wd * (s02 + gu * (half - half * pp + qq) - gv * (f32(1.5) * pq))
+            s11 = huu * u1 * u1 + two * huv * u1 * v1 + hvv * v1 * v1
+            s11 = wd * (s11 + gu * (two * p + two * p * pp) + gv * (q + two * pp * q))
+            s12 = huu * u1 * u2 + huv * (u1 * v2 + u2 * v1) + hvv * v1 * v2
+            s12 = wd * (s12 - gu * (f32(1.5) * pq) + gv * (half - half * qq + pp))
+            s22 = wd * (huu * u2 * u2 + two * huv * u2 * v2 + hvv * v2 * v2 - gu * p - gv * q)
+            h00 += s00
+            h01 += s01
+            h02 += s02
+            h11 += s11
+            h12 += s12
+            h22 += s22
+            if ACCELERATING:
+                m00 += ramp * s00
+                m01 += ramp * s01
+                m02 += ramp * s02
+                m11 += ramp * s11
+                m12 += ramp * s12
+                m22 += ramp * s22
+                ramp2 = ramp * ramp
+                n00 += ramp2 * s00
+                n01 += ramp2 * s01
+                n02 += ramp2 * s02
+                n11 += ramp2 * s11
+                n12 += ramp2 * s12
+                n22 += ramp2 * s22
+    for j, value in enumerate((g0, g1, g2)):
+        gradient[0, j] = value
+    for j, value in enumerate((k0, k1, k2)):
+        gradient[1, j] = value
+    for j, value in enumerate((h00, h01, h02, h11, h12, h22)):
+        hessian[0, j] = value
+    for j, value in enumerate((m00, m01, m02, m11, m12, m22)):
+        hessian[1, j] = value
+    for j, value in enumerate((n00, n01, n02, n11, n12, n22)):
+        hessian[2, j] = value
 
 
 @cache
