@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from event_perception.errors import DataError
-from event_perception.events import EventArray, EventWindow, TwistPrior
+from event_perception.events import DepthImage, EventArray, EventWindow, TwistPrior
 from event_perception.motion.camera import CameraModel
 from event_perception.motion.egomotion_config import EgomotionConfig
 from event_perception.motion.grid import BinGrid
@@ -35,6 +35,7 @@ from event_perception.motion.quadratic_prior import (
     scaled_objective,
 )
 from event_perception.motion.result import EgomotionResult
+from event_perception.motion.rigid_egomotion import events_with_depth, solve_rigid
 from event_perception.motion.rotation_variance import BearingEvents, RotationVariance
 from event_perception.motion.warped_image import bearing_events, newest
 
@@ -74,6 +75,7 @@ class EgomotionEstimator:
         search = self.config.search
         self._search_newton = NewtonConfig(max_evaluations=search.max_evaluations, tolerance=search.tolerance)
         self._history = MotionHistory()
+        self.reset()
 
     def _grid(self, bin_size_px: float) -> BinGrid:
         grid = BinGrid.covering(self.camera, bin_size_px, self.config.margin)
@@ -82,18 +84,27 @@ class EgomotionEstimator:
     def reset(self) -> None:
         """Forget the past: the next window starts cold."""
         self._history.clear()
+        self._velocity = np.zeros(3)
 
-    def update(self, events: EventArray | EventWindow, prior: TwistPrior | None = None) -> EgomotionResult:
+    def update(
+        self,
+        events: EventArray | EventWindow,
+        prior: TwistPrior | None = None,
+        depth: DepthImage | None = None,
+    ) -> EgomotionResult:
         """Estimate the motion of one window.
 
         Args:
             events: A window, or events whose middle instant is the reference.
             prior: A velocity from elsewhere (gyro, wheels, a map), used with the weight of its covariance.
+            depth: Depth at the reference instant, in this camera; with it the velocity is estimated, too.
 
         Raises:
-            DataError: If the events are of another sensor size than the camera.
+            DataError: If the events, or the depth image, are of another size than the camera.
         """
         window = self._shortened(self._window(events), prior)
+        if depth is not None:
+            return self._update_rigid(window, self._fresh(prior, window.t_ref_ns), depth)
         bearings, _ = bearing_events(window, self.camera)
         if len(bearings) < self.config.health.min_events:
             return self._refused(window, len(bearings))
@@ -217,7 +228,7 @@ class EgomotionEstimator:
             acceleration = refined.x[3:] / T if len(refined.x) > 3 else None
             self._history.remember(window.t_ref_ns, T, refined.x[:3], acceleration)
         else:
-            self._history.clear()
+            self.reset()
         twist_covariance = np.full((6, 6), np.nan)
         twist_covariance[3:, 3:] = refined.covariance[:3, :3]
         return EgomotionResult(
@@ -232,6 +243,41 @@ class EgomotionEstimator:
             n_events=len(problem.events),
             n_evaluations=refined.n_evaluations + round(spent),
             contrast_gain=refined.gain,
+        )
+
+    def _update_rigid(
+        self, window: EventWindow, prior: TwistPrior | None, depth: DepthImage
+    ) -> EgomotionResult:
+        """Rate and velocity from events with depth."""
+        events = events_with_depth(window, self.camera, depth)
+        if len(events) < self.config.health.min_events:
+            return self._refused(window, len(events))
+        T = max(window.duration_s, 1e-6)
+        rates = self._history.starts(window.t_ref_ns) or [np.zeros(3)]
+        starts = [np.concatenate([rate, self._velocity]) for rate in rates]
+        if prior is not None:
+            starts.append(np.concatenate([prior.omega_rad_s, np.nan_to_num(prior.v_m_s)]))
+        found = solve_rigid(events, self.camera, T, starts, self.config, prior)
+        refined = Refined(found.omega, found.covariance, found.gain, found.n_evaluations, found.converged)
+        reason = objection(refined, 0.5 * T * self.camera.fx, self.config.health)
+        if reason is None:
+            self._history.remember(window.t_ref_ns, T, found.omega, None)
+            self._velocity = found.v
+        else:
+            self.reset()
+        order = [3, 4, 5, 0, 1, 2]
+        return EgomotionResult(
+            t0_ns=window.t0_ns,
+            t1_ns=window.t1_ns,
+            t_ref_ns=window.t_ref_ns,
+            omega=found.omega,
+            v=found.v,
+            covariance=found.covariance[np.ix_(order, order)],
+            converged=reason is None,
+            reason=reason or 'converged',
+            n_events=found.n_events,
+            n_evaluations=found.n_evaluations,
+            contrast_gain=found.gain,
         )
 
     def _refused(self, window: EventWindow, n: int) -> EgomotionResult:

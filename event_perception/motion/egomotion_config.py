@@ -41,6 +41,16 @@ class UncertaintyConfig:
 
 
 @dataclass(frozen=True, slots=True)
+class RigidConfig:
+    """Rate and velocity together, where depth is given."""
+
+    bin_sizes_px: tuple[float, ...] = param(
+        (8.0, 4.0, 1.5), 'Bin sizes of the levels, coarse to fine, image pixels.', ge=0.25, le=64.0
+    )
+    max_events: int = param(20_000, 'Most events used of a window, evenly thinned beyond.', ge=100, live=True)
+
+
+@dataclass(frozen=True, slots=True)
 class HealthConfig:
     """When an estimate may not be used."""
 
@@ -91,4 +101,5 @@ class EgomotionConfig:
     uncertainty: UncertaintyConfig = field(default_factory=UncertaintyConfig)
     newton: NewtonConfig = field(default_factory=NewtonConfig)
     search: SearchConfig = field(default_factory=SearchConfig)
+    rigid: RigidConfig = field(default_factory=RigidConfig)
     health: HealthConfig = field(default_factory=HealthConfig)
