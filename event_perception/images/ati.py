@@ -26,10 +26,11 @@ from numpy.typing import NDArray
 from event_perception.config import param
 from event_perception.errors import ConfigError
 from event_perception.images.ati_kernels import (
+    charge_weights,
     disagreements,
+    grid_variance,
     rates_within,
     smooth_noise,
-    variance_tables,
 )
 from event_perception.images.spike_kernels import nearest_spikes
 from event_perception.images.spike_reconstructor import SpikeOutputConfig, SpikeReconstructor
@@ -55,15 +56,18 @@ class AtiConfig:
         0.02, 'Relative noise of the charge of one interval that is reckoned with.', ge=0.0, le=1.0
     )
     tolerance: float = param(
-        2.0, 'Adaptive: squared disagreement allowed, in variances of the noise.', ge=0.0, le=100.0
+        1.4,
+        'Adaptive: squared disagreement that counts as smear, in variances of the noise.',
+        ge=0.0,
+        le=100.0,
     )
     block_px: int = param(4, 'Adaptive: side of the blocks that share a window, px.', ge=1, le=64)
     pool_px: float = param(3.0, 'Adaptive: sigma of the neighbourhood averaged over, px.', ge=0.1, le=100.0)
     pool_global: float = param(
-        0.3, 'Adaptive: share of the whole picture in what is averaged.', ge=0.0, le=1.0
+        0.65, 'Adaptive: share of the whole picture in what is averaged.', ge=0.0, le=1.0
     )
     smoothing: float = param(
-        3.0, 'Adaptive: neighbours that differ by less, in sd of the noise, are averaged; 0 is none.',
+        4.0, 'Adaptive: neighbours that differ by less, in sd of the noise, are averaged; 0 is none.',
         ge=0.0, le=20.0, live=True,
     )  # fmt: skip
     smear_share: float = param(
@@ -95,7 +99,7 @@ class Ati(SpikeReconstructor):
         super().__init__(config.output, height=height, width=width)
         self.lookahead_planes = config.search_planes
         self._windows = windows
-        self._tables = variance_tables(config.max_intervals)
+        self._tables = (grid_variance(config.max_intervals), charge_weights(config.max_intervals))
 
     def _rates(self, plane: int) -> NDArray[np.float32]:
         # Blocks are counted from the top row of the image, also where the bottom row is stored first.
@@ -130,7 +134,7 @@ class Ati(SpikeReconstructor):
     ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """Window of every pixel, planes, and the squared smear that begins there, (n,) each."""
         c = self.config
-        excess, variance = disagreements(
+        squared, expected, variance = disagreements(
             left,
             right,
             self._height,
@@ -138,10 +142,11 @@ class Ati(SpikeReconstructor):
             c.block_px,
             self._windows,
             np.float32(c.charge_noise**2),
-            np.float32(c.tolerance),
             *self._tables,
         )
-        chosen, smear = least_risk(self._pool(excess), self._pool(variance))
+        squared, expected = self._pool(squared), self._pool(expected)
+        excess = np.where(squared > np.float32(c.tolerance) * expected, squared - expected, np.float32(0))
+        chosen, smear = least_risk(excess, self._pool(variance))
         # A hair more, so that rounding cannot lose an interval that just fits.
         window = np.exp(self._spread(np.log(self._windows)[chosen])) + np.float32(1e-3)
         return window, self._spread(smear)
@@ -163,15 +168,23 @@ class Ati(SpikeReconstructor):
         return np.ascontiguousarray(fine[: self._height, : self._width]).reshape(-1)
 
     def _smooth(self, rates: NDArray[np.float32], variance: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Average every pixel with the neighbours that its noise cannot tell from it."""
-        shape = (self._height, self._width)
+        """Move every pixel towards its like neighbours, by the share of the texture that is noise.
+
+        That share, noise over what differs from a plain blur, is the gain of a Wiener filter (Lee, IEEE
+        Transactions on Pattern Analysis and Machine Intelligence 2(2), 1980).
+        """
+        noisy, variance = (flat.reshape(self._height, self._width) for flat in (rates, variance))
         smooth = smooth_noise(
-            rates.reshape(shape),
-            variance.reshape(shape),
-            gaussian_weights(self.config.smoothing_px),
-            np.float32(self.config.smoothing),
+            noisy, variance, gaussian_weights(self.config.smoothing_px), np.float32(self.config.smoothing)
         )
-        return smooth.reshape(-1)
+        sigma, texture = (
+            self.config.pool_px,
+            noisy - cv2.GaussianBlur(noisy, (0, 0), self.config.smoothing_px),
+        )
+        seen = cv2.GaussianBlur(texture * texture, (0, 0), sigma)
+        explained = cv2.GaussianBlur(variance, (0, 0), sigma)
+        share = np.minimum(explained / np.maximum(seen, np.float32(1e-20)), np.float32(1))
+        return np.asarray(noisy - share * (noisy - smooth), np.float32).reshape(-1)
 
 
 def least_risk(
@@ -187,8 +200,8 @@ def least_risk(
     step = np.zeros_like(variance)
     for i in range(1, n_windows):
         first = i * (i - 1) // 2
-        smear[i] = np.maximum(excess[first : first + i].max(axis=0), 0)
-        step[i - 1] = np.maximum(excess[first + i - 1], 0)
+        smear[i] = excess[first : first + i].max(axis=0)
+        step[i - 1] = excess[first + i - 1]
     chosen = np.argmin(smear + variance, axis=0)
     return chosen, np.take_along_axis(step, chosen[None], 0)[0]
 

@@ -5,10 +5,11 @@
 An estimate over n intervals to both sides is rate = n^2 / (span_1 + .. + span_n), span_j being the distance from
 the j-th spike before the instant to the j-th after it: intervals near the instant weigh more, as in a triangle.
 
-Its noise has two sources. A spike time is known to one plane, so each of the 2 n ends adds 1/12 to the variance
-of the sum; the charge of one interval has the relative variance ``charge_variance``. ``end_variance`` and
-``interval_variance`` tabulate what both leave in the estimate of n, and in the difference of two estimates.
+Its noise has two sources: a spike time is known to one plane (``grid_variance``), and the charge of every
+interval varies (``charge_weights``).
 """
+
+from functools import cache
 
 import numpy as np
 from numba import njit
@@ -16,23 +17,48 @@ from numpy.typing import NDArray
 
 from event_perception.images.spike_kernels import MISSING
 
+RATE_BINS = 128  # of the table of grid noise
 
-def variance_tables(max_intervals: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Variance of the difference of the estimated intervals over n and over m intervals, (max + 1, max + 1).
 
-    Row and column 0 stand for "no estimate": entry [n, 0] is the variance of the estimate over n itself.
+@cache
+def grid_variance(max_intervals: int) -> NDArray[np.float32]:
+    """What the plane grid alone leaves in the estimated interval, by rate, planes^2, (bins, max + 1, max + 1).
 
-    Returns:
-        Part of the plane grid, planes^2; part of the charge, per relative variance of one interval's charge.
+    Entry [b, n, m] is the mean square of the difference of the estimates over n and over m intervals, and
+    [b, n, 0] that of the estimate over n itself, times rate^-4. Up to a fifth of a spike per plane, ends are as
+    good as uniform and independent, and each adds 1/12 to the variance of the sum; above, the pattern in which
+    few whole intervals follow each other matters, and the mean over all phases is computed.
     """
     n = np.arange(max_intervals + 1)
-    positive = np.maximum(n, 1)[:, None]
-    ends = np.where(n[None, :] < n[:, None], 1.0, 0.0) / positive**2  # weight of the j-th end on either side
+    weight = np.where(n[None, :] < n[:, None], 1.0, 0.0) / np.maximum(n, 1)[:, None] ** 2
+    independent = 2 / 12 * ((weight[:, None] - weight[None]) ** 2).sum(axis=2)
+    table = np.empty((RATE_BINS, max_intervals + 1, max_intervals + 1), np.float32)
+    table[:] = independent
+    for b in range(RATE_BINS // 5, RATE_BINS):
+        table[b] = _variance_over_phases((b + (np.arange(8) + 0.5) / 8) / RATE_BINS, max_intervals)
+    return table
+
+
+def _variance_over_phases(rates: NDArray[np.float64], max_intervals: int) -> NDArray[np.float64]:
+    """Mean square differences of estimates over a grid of phases and these rates, times rate^-4."""
+    rate, phase = (grid.reshape(-1) for grid in np.meshgrid(rates, (np.arange(32) + 0.5) / 32))
+    k = np.arange(max_intervals)[:, None]
+    # Spikes of a pixel that crosses its threshold at (k + phase) / rate, seen from plane 0.
+    right, left = np.ceil((k + phase) / rate), -np.ceil((phase - 1 - k) / rate)
+    estimates = np.vstack([rate, (k + 1) ** 2 / np.cumsum(left + right, axis=0)]) / rate**2
+    return np.asarray(((estimates[:, None] - estimates[None]) ** 2).mean(axis=2))
+
+
+def charge_weights(max_intervals: int) -> NDArray[np.float32]:
+    """Relative variance of an estimate, or of a difference of two, per relative variance of one charge.
+
+    Entry [n, m] is that of the difference of the estimates over n and over m intervals, [n, 0] that of the
+    estimate over n itself.
+    """
+    n = np.arange(max_intervals + 1)
     distance = np.abs(np.arange(-max_intervals, max_intervals + 1))
-    intervals = np.maximum(n[:, None] - distance[None], 0) / positive**2
-    end_variance = 2 / 12 * ((ends[:, None] - ends[None]) ** 2).sum(axis=2)
-    interval_variance = ((intervals[:, None] - intervals[None]) ** 2).sum(axis=2)
-    return end_variance.astype(np.float32), interval_variance.astype(np.float32)
+    weight = np.maximum(n[:, None] - distance[None], 0) / np.maximum(n, 1)[:, None] ** 2
+    return np.asarray(((weight[:, None] - weight[None]) ** 2).sum(axis=2), np.float32)
 
 
 @njit(cache=True, nogil=True)
@@ -44,25 +70,29 @@ def disagreements(
     block: int,
     windows: NDArray[np.float32],
     charge_variance: np.float32,
-    tolerance: np.float32,
-    end_variance: NDArray[np.float32],
-    interval_variance: NDArray[np.float32],
-) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Per block of pixels, how windows disagree beyond their noise, and how noisy each is.
+    grid: NDArray[np.float32],
+    charge: NDArray[np.float32],
+) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]]:
+    """Per block of pixels, how windows disagree, how much of it noise explains, and how noisy each is.
 
     Returns:
-        Mean of (difference of the estimates of windows i and j)^2 - tolerance * (its variance), for i > j at
-        i (i - 1) / 2 + j, (pairs, by, bx); mean variance of every window's estimate, (windows, by, bx).
+        Mean squared difference of the estimates of windows i and j, for i > j at i (i - 1) / 2 + j,
+        (pairs, by, bx); its expectation from noise alone; mean variance of every window's estimate,
+        (windows, by, bx).
     """
     n_windows = windows.shape[0]
     rows, columns = (height + block - 1) // block, (width + block - 1) // block
-    excess = np.zeros((n_windows * (n_windows - 1) // 2, rows, columns), np.float32)
+    n_pairs = n_windows * (n_windows - 1) // 2
+    squared = np.zeros((n_pairs, rows, columns), np.float32)
+    expected = np.zeros((n_pairs, rows, columns), np.float32)
     variance = np.zeros((n_windows, rows, columns), np.float32)
     estimate, n = np.empty(n_windows, np.float32), np.empty(n_windows, np.int64)
-    pairs, sums = np.empty(excess.shape[0], np.float32), np.empty(n_windows, np.float32)
+    pairs, noises = np.empty(n_pairs, np.float32), np.empty(n_pairs, np.float32)
+    sums = np.empty(n_windows, np.float32)
     for by in range(rows):
         for bx in range(columns):
             pairs[:] = 0
+            noises[:] = 0
             sums[:] = 0
             seen = 0
             for y in range(by * block, min((by + 1) * block, height)):
@@ -73,25 +103,24 @@ def disagreements(
                         continue
                     seen += 1
                     _estimates(left, right, i, windows, estimate, n)
-                    square = estimate[n_windows // 2] ** 2
+                    rate = estimate[n_windows // 2]
+                    square, bin_ = rate * rate, min(int(rate * RATE_BINS), RATE_BINS - 1)
                     for a in range(n_windows):
-                        sums[a] += square * (
-                            square * end_variance[n[a], 0] + charge_variance * interval_variance[n[a], 0]
-                        )
+                        sums[a] += square * (square * grid[bin_, n[a], 0] + charge_variance * charge[n[a], 0])
                         for b in range(a):
                             if n[a] == n[b]:
                                 continue
                             noise = square * (
-                                square * end_variance[n[a], n[b]]
-                                + charge_variance * interval_variance[n[a], n[b]]
+                                square * grid[bin_, n[a], n[b]] + charge_variance * charge[n[a], n[b]]
                             )
-                            pairs[a * (a - 1) // 2 + b] += (
-                                estimate[a] - estimate[b]
-                            ) ** 2 - tolerance * noise
+                            pair = a * (a - 1) // 2 + b
+                            pairs[pair] += (estimate[a] - estimate[b]) ** 2
+                            noises[pair] += noise
             if seen > 0:
-                excess[:, by, bx] = pairs / np.float32(seen)
+                squared[:, by, bx] = pairs / np.float32(seen)
+                expected[:, by, bx] = noises / np.float32(seen)
                 variance[:, by, bx] = sums / np.float32(seen)
-    return excess, variance
+    return squared, expected, variance
 
 
 @njit(cache=True, nogil=True)
@@ -123,8 +152,8 @@ def rates_within(
     window: NDArray[np.float32],
     fallback: NDArray[np.float32],
     charge_variance: np.float32,
-    end_variance: NDArray[np.float32],
-    interval_variance: NDArray[np.float32],
+    grid: NDArray[np.float32],
+    charge: NDArray[np.float32],
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Estimate of every pixel for its own window, and the variance of its noise; zero for fallbacks."""
     rates, variance = fallback.copy(), np.zeros(fallback.shape[0], np.float32)
@@ -140,8 +169,8 @@ def rates_within(
             n += 1
         rate = np.float32(n * n) / np.float32(total)
         rates[i] = rate
-        square = rate * rate
-        variance[i] = square * (square * end_variance[n, 0] + charge_variance * interval_variance[n, 0])
+        square, bin_ = rate * rate, min(int(rate * RATE_BINS), RATE_BINS - 1)
+        variance[i] = square * (square * grid[bin_, n, 0] + charge_variance * charge[n, 0])
     return rates, variance
 
 
