@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from event_perception.config import build, parameters
+from event_perception.config import build, markdown, parameters
 from event_perception.errors import ConfigError, DataError
 from event_perception.events import concatenate
 from event_perception.simulation import DvsConfig, DvsEmulator, dvs_preset
@@ -255,3 +255,7 @@ def test_unknown_presets_and_values_out_of_range_are_refused():
 def test_a_threshold_map_of_another_shape_is_refused():
     with pytest.raises(DataError, match='threshold map'):
         DvsEmulator(height=2, width=2, threshold_on=np.ones((2, 3)))
+
+
+def test_the_documentation_shows_the_parameters_as_they_are(repository):
+    assert markdown(DvsConfig) in (repository / 'docs' / 'simulation.md').read_text(encoding='utf-8')
