@@ -69,11 +69,16 @@ class CpuBinning:
         image = self._scatter(self._backward, points, np.zeros_like(weights), tangents)
         return image if d_weights is None else image + self.value(points, d_weights)
 
-    def vjp(self, points: Real, weights: Real | None, cotangent: Real) -> tuple[Real, Real]:
-        """Gradients of sum(cotangent * image): with respect to points (N, D), and to weights (N,), exact."""
+    def vjp(self, points: Real, weights: Real | None, cotangent: Real) -> Real:
+        """Gradient of sum(cotangent * image) with respect to the points, (N, D)."""
         points, weights = self._check(points, weights)
         slopes = self._gather(self._backward, points, cotangent, 2)[:, 1 : 1 + self._n_axes]
-        return weights[:, None] * slopes, self._gather(self._votes, points, cotangent, 1)[:, 0]
+        return weights[:, None] * slopes
+
+    def vjp_weights(self, points: Real, cotangent: Real) -> Real:
+        """Gradient of the same with respect to the weights, (N,): exact, the image is linear in them."""
+        points, _ = self._check(points, None)
+        return self._gather(self._votes, points, cotangent, 1)[:, 0]
 
     def second(self, points: Real, weights: Real | None, cotangent: Real) -> Real:
         """Second derivatives of sum(cotangent * image) with respect to each point, (N, D, D).
@@ -86,7 +91,7 @@ class CpuBinning:
         return weights[:, None, None] * self._gather(self._backward, points, cotangent, 3)[:, columns]
 
     def _scatter(self, side: Taps, points: Real, amounts: Real, tangents: Real) -> Real:
-        taps_ = side.table, side.shift, side.first, self._xyz()
+        taps_ = side.columns, side.shift, side.first, self._xyz()
 
         def chunk(part: slice) -> Real:
             padded = np.zeros(self._padded_shape(side))
@@ -102,7 +107,7 @@ class CpuBinning:
         padded = np.zeros(self._padded_shape(side))
         padded[self._inside(side)] = np.reshape(cotangent, self._xyz()[::-1])
         out = np.empty((len(points), {1: 1, 2: 4, 3: 10}[n_orders]))
-        taps_ = side.table, side.shift, side.first, self._xyz()
+        taps_ = side.columns, side.shift, side.first, self._xyz()
 
         def chunk(part: slice) -> None:
             gather(points[part], *taps_, padded, n_orders, out[part])

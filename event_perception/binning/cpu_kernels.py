@@ -18,7 +18,7 @@ from event_perception.binning.numba_taps import fill_taps, locate
 
 @njit(cache=True, nogil=True)
 def scatter(
-    points: Any, amounts: Any, tangents: Any, table: Any, shift: float, first: int, sizes: Any, padded: Any
+    points: Any, amounts: Any, tangents: Any, columns: Any, shift: float, first: int, sizes: Any, padded: Any
 ) -> None:
     """Add events into ``padded``, in their order.
 
@@ -26,23 +26,25 @@ def scatter(
         points: (N, n_axes), order x, y, z.
         amounts: (N,), multiplies kappa.
         tangents: (N, n_axes), multiplies the derivative of kappa along each axis; (0, n_axes): left out.
-        table: ``Taps.table``.
+        columns: ``Taps.columns``.
         shift: ``Taps.shift``.
         first: ``Taps.first``.
         sizes: (nx, ny, nz), without the ring.
         padded: (nz, ny, nx) with the ring.
     """
-    n_axes, n_taps = points.shape[1], table.shape[2]
+    n_axes, n_taps = points.shape[1], columns.shape[1] // 3
     moving = len(tangents) > 0
+    n_columns = 2 * n_taps if moving else n_taps
+    S = n_taps  # where slopes begin
     x, y, z = _no_taps(n_taps), _no_taps(n_taps), _no_taps(n_taps)
     n_y, n_z = (n_taps if n_axes > 1 else 1), (n_taps if n_axes > 2 else 1)
     j, k, d_x, d_y, d_z = 0, 0, 0.0, 0.0, 0.0
     for n in range(len(points)):
-        i = _place(points[n, 0], table, shift, first, sizes[0], 2 if moving else 1, x)
+        i = _place(points[n, 0], columns, n_columns, shift, first, sizes[0], x)
         if n_axes > 1:
-            j = _place(points[n, 1], table, shift, first, sizes[1], 2 if moving else 1, y)
+            j = _place(points[n, 1], columns, n_columns, shift, first, sizes[1], y)
         if n_axes > 2:
-            k = _place(points[n, 2], table, shift, first, sizes[2], 2 if moving else 1, z)
+            k = _place(points[n, 2], columns, n_columns, shift, first, sizes[2], z)
         if i < 0 or j < 0 or k < 0:
             continue
         if moving:
@@ -51,23 +53,23 @@ def scatter(
             d_z = tangents[n, 2] if n_axes > 2 else 0.0
         for c in range(n_z):
             # What multiplies, in this slice, kappa kappa, kappa' kappa and kappa kappa' of (x, y).
-            p = amounts[n] * z[0, c] + d_z * z[1, c]
-            p_x, p_y = d_x * z[0, c], d_y * z[0, c]
+            p = amounts[n] * z[c] + d_z * z[S + c]
+            p_x, p_y = d_x * z[c], d_y * z[c]
             for b in range(n_y):
-                q, q_x = p * y[0, b] + p_y * y[1, b], p_x * y[0, b]
+                q, q_x = p * y[b] + p_y * y[S + b], p_x * y[b]
                 for a in range(n_taps):
-                    padded[k + c, j + b, i + a] += q * x[0, a] + q_x * x[1, a]
+                    padded[k + c, j + b, i + a] += q * x[a] + q_x * x[S + a]
 
 
 @njit(cache=True, nogil=True)
 def gather(
-    points: Any, table: Any, shift: float, first: int, sizes: Any, padded: Any, n_orders: int, out: Any
+    points: Any, columns: Any, shift: float, first: int, sizes: Any, padded: Any, n_orders: int, out: Any
 ) -> None:
     """Sum ``padded`` over the taps of every event.
 
     Args:
-        points: As in ``scatter``, like table, shift, first, sizes and padded.
-        table: See there.
+        points: As in ``scatter``, like columns, shift, first, sizes and padded.
+        columns: See there.
         shift: See there.
         first: See there.
         sizes: See there.
@@ -75,17 +77,18 @@ def gather(
         n_orders: 1 value, 2 also first derivatives, 3 also second ones.
         out: (N, 1, 4 or 10): value, x, y, z, xx, xy, yy, xz, yz, zz. Zero without a tap in the image.
     """
-    n_axes, n_taps = points.shape[1], table.shape[2]
+    n_axes, n_taps = points.shape[1], columns.shape[1] // 3
+    S, SS = n_taps, 2 * n_taps  # where slopes and second derivatives begin
     x, y, z = _no_taps(n_taps), _no_taps(n_taps), _no_taps(n_taps)
     n_y, n_z = (n_taps if n_axes > 1 else 1), (n_taps if n_axes > 2 else 1)
     j, k = 0, 0
     out[:] = 0.0
     for n in range(len(points)):
-        i = _place(points[n, 0], table, shift, first, sizes[0], n_orders, x)
+        i = _place(points[n, 0], columns, n_orders * n_taps, shift, first, sizes[0], x)
         if n_axes > 1:
-            j = _place(points[n, 1], table, shift, first, sizes[1], n_orders, y)
+            j = _place(points[n, 1], columns, n_orders * n_taps, shift, first, sizes[1], y)
         if n_axes > 2:
-            k = _place(points[n, 2], table, shift, first, sizes[2], n_orders, z)
+            k = _place(points[n, 2], columns, n_orders * n_taps, shift, first, sizes[2], z)
         if i < 0 or j < 0 or k < 0:
             continue
         for c in range(n_z):
@@ -93,40 +96,41 @@ def gather(
             for b in range(n_y):
                 s, s_x, s_xx = 0.0, 0.0, 0.0
                 for a in range(n_taps):
-                    s += padded[k + c, j + b, i + a] * x[0, a]
-                    s_x += padded[k + c, j + b, i + a] * x[1, a]
-                    s_xx += padded[k + c, j + b, i + a] * x[2, a]
-                v += s * y[0, b]
-                v_x += s_x * y[0, b]
-                v_y += s * y[1, b]
-                v_xx += s_xx * y[0, b]
-                v_xy += s_x * y[1, b]
-                v_yy += s * y[2, b]
-            out[n, 0] += v * z[0, c]
+                    s += padded[k + c, j + b, i + a] * x[a]
+                    s_x += padded[k + c, j + b, i + a] * x[S + a]
+                    s_xx += padded[k + c, j + b, i + a] * x[SS + a]
+                v += s * y[b]
+                v_x += s_x * y[b]
+                v_y += s * y[S + b]
+                v_xx += s_xx * y[b]
+                v_xy += s_x * y[S + b]
+                v_yy += s * y[SS + b]
+            out[n, 0] += v * z[c]
             if n_orders > 1:
-                out[n, 1] += v_x * z[0, c]
-                out[n, 2] += v_y * z[0, c]
-                out[n, 3] += v * z[1, c]
+                out[n, 1] += v_x * z[c]
+                out[n, 2] += v_y * z[c]
+                out[n, 3] += v * z[S + c]
             if n_orders > 2:
-                out[n, 4] += v_xx * z[0, c]
-                out[n, 5] += v_xy * z[0, c]
-                out[n, 6] += v_yy * z[0, c]
-                out[n, 7] += v_x * z[1, c]
-                out[n, 8] += v_y * z[1, c]
-                out[n, 9] += v * z[2, c]
+                out[n, 4] += v_xx * z[c]
+                out[n, 5] += v_xy * z[c]
+                out[n, 6] += v_yy * z[c]
+                out[n, 7] += v_x * z[S + c]
+                out[n, 8] += v_y * z[S + c]
+                out[n, 9] += v * z[SS + c]
 
 
 @njit(cache=True, nogil=True)
-def _place(u: float, table: Any, shift: float, first: int, size: int, n_orders: int, taps: Any) -> int:
-    """Fill the taps (order, tap) of one axis; index of the first one, -1 if none reaches the image."""
-    start, r = locate(u, shift, first, table.shape[2], size)
-    fill_taps(table, table.shape[1], table.shape[2], n_orders, r, taps)
+def _place(u: float, columns: Any, n_columns: int, shift: float, first: int, size: int, taps: Any) -> int:
+    """Fill the taps of one axis; index of the first one, -1 if none reaches the image."""
+    start, r = locate(u, shift, first, columns.shape[1] // 3, size)
+    if start >= 0:
+        fill_taps(columns, n_columns, r, taps)
     return start
 
 
 @njit(cache=True, nogil=True)
 def _no_taps(n_taps: int) -> Any:
-    """A buffer (order, tap) as of an axis that is not there: one tap of weight 1, no slope."""
-    buffer = np.zeros((3, n_taps))
-    buffer[0, 0] = 1.0
-    return buffer
+    """Taps as of an axis that is not there: one tap of weight 1, no slope."""
+    taps = np.zeros(3 * n_taps)
+    taps[0] = 1.0
+    return taps

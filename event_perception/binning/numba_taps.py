@@ -2,23 +2,22 @@
 # SPDX-License-Identifier: Apache-2.0
 """Cells and taps inside compiled CPU kernels.
 
-The functions are inlined. For full speed write the outer kernel as a closure over the constants of its pair
-(the table and its sizes), one closure per pair: the compiler then unrolls the loops, and numba's disk cache
-tells the closures apart by these constants::
+The functions are inlined; a kernel takes the numbers of its pair as arguments and serves every pair::
 
     pair = taps('bilinear', 'linear')
-    table, n_taps, n_powers = np.array(pair.table), pair.n_taps, pair.table.shape[1]
-    shift, first = pair.shift, pair.first
 
     @njit(cache=True, nogil=True)
-    def kernel(u, ...):
-        t = np.empty((3, n_taps))
+    def kernel(u, width, columns, n_taps, shift, first, ...):
+        t = np.empty(3 * n_taps)
         for n in range(len(u)):
             start, r = locate(u[n], shift, first, n_taps, width)
             if start < 0:
-                continue                                    # no tap of this event is in the image
-            fill_taps(table, n_powers, n_taps, 2, r, t)     # t[0] is kappa, t[1] kappa'
-            ...                                             # tap c: column start + c of the padded image
+                continue                              # no tap of this event is in the image
+            fill_taps(columns, 2 * n_taps, r, t)      # t[c] is kappa, t[n_taps + c] kappa'
+            ...                                       # tap c: column start + c of the padded image
+
+For the last factor of two write the kernel as a closure over these numbers, one per pair: the compiler then
+unrolls the loops, and numba's disk cache tells closures apart by the arrays and numbers they hold.
 
 ``taps(kernel, None)`` is the vote kernel itself: order 0 of its table are the votes.
 """
@@ -53,22 +52,19 @@ def locate(u: float, shift: float, first: int, n_taps: int, size: int) -> tuple[
 
 
 @njit(cache=True, nogil=True, inline='always')
-def fill_taps(
-    table: NDArray[np.float64], n_powers: int, n_taps: int, n_orders: int, r: float, out: NDArray[np.float64]
-) -> None:
-    """Write kappa, kappa', kappa'' (the first ``n_orders`` of them) at remainder ``r`` into ``out``.
+def fill_taps(columns: NDArray[np.float64], n_columns: int, r: float, out: NDArray[np.float64]) -> None:
+    """Write kappa, then kappa', then kappa'' of all taps at remainder ``r`` into ``out``.
 
     Args:
-        table: (3, n_powers, n_taps), a copy of ``Taps.table``.
-        n_powers: ``table.shape[1]``, a constant of the caller if possible.
-        n_taps: ``table.shape[2]``, likewise.
-        n_orders: 1, 2 or 3.
+        columns: (n_powers, 3 n_taps), from ``Taps.columns``: all taps of all orders side by side, so that
+            the inner loop is long enough for vector instructions.
+        n_columns: How many to compute: n_taps for kappa alone, 2 n_taps, or 3 n_taps.
         r: Remainder in [0, 1].
-        out: (3, n_taps), allocated once by the caller.
+        out: (3 n_taps,), allocated once by the caller.
     """
-    for order in range(n_orders):
-        for tap in range(n_taps):
-            out[order, tap] = table[order, n_powers - 1, tap]
-        for power in range(n_powers - 2, -1, -1):
-            for tap in range(n_taps):
-                out[order, tap] = out[order, tap] * r + table[order, power, tap]
+    last = columns.shape[0] - 1
+    for c in range(n_columns):
+        out[c] = columns[last, c]
+    for power in range(last - 1, -1, -1):
+        for c in range(n_columns):
+            out[c] = out[c] * r + columns[power, c]

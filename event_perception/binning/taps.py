@@ -58,6 +58,11 @@ class Taps:
         return int(self.table.shape[2])
 
     @property
+    def columns(self) -> NDArray[np.float64]:
+        """The table as (degree + 1, 3 n_taps): kappa of all taps, then kappa', then kappa''."""
+        return np.ascontiguousarray(self.table.transpose(1, 0, 2)).reshape(self.table.shape[1], -1)
+
+    @property
     def offsets(self) -> range:
         """Offsets of the taps from the cell index i."""
         return range(self.first, self.first + self.n_taps)

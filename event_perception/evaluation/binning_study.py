@@ -2,16 +2,18 @@
 # SPDX-License-Identifier: Apache-2.0
 """Measurements behind docs/binning.md: how good are weak derivatives, and what do own votes do?
 
-    python -m event_perception.evaluation.binning_study
+    python -m event_perception.evaluation.binning_study [sine variance spread accuracy speed] [--scenes 24]
 
-Four experiments, all seeded: the path integral of the derivative against a sine cotangent (one axis); the
+Five experiments, all seeded: the path integral of the derivative against a sine cotangent (one axis); the
 gradient of the variance against differences over a long step; how far the gradient depends on the place of
-the grid; and the accuracy of a translation estimate.
+the grid; the accuracy of a translation estimate; and the time an evaluation takes.
 """
 
 import argparse
 import sys
 from collections.abc import Callable, Iterator
+from time import perf_counter
+from typing import Any
 
 import numpy as np
 
@@ -61,14 +63,14 @@ def _read(kernel: str, reconstruction: str | None, order: int, u: Real, period: 
 
 
 def long_range_errors(
-    pair: Pair, correction: str, steps_bins: tuple[float, ...], bin_px: float
+    pair: Pair, correction: str, steps_bins: tuple[float, ...], bin_px: float, n_scenes: int = 4
 ) -> list[float]:
     """|g - fd| / |fd| for the gradient of the variance and central differences, over points near the truth.
 
     A step of h bins moves the events at both ends of the window by h, one way and the other.
     """
     errors = np.zeros((2, len(steps_bins)))
-    for seed in range(4):
+    for seed in range(n_scenes):
         scene = Translation(seed)
         objective = Variance(scene, pair, bin_px, correction)
         rng = np.random.default_rng(100 + seed)
@@ -148,7 +150,7 @@ def _name(pair: Pair) -> str:
     return f'{pair[0]} {"raw" if pair[1] is None else pair[1]}'
 
 
-def sine_table() -> Iterator[str]:
+def sine_table(_: int) -> Iterator[str]:
     """Lines of the first table of docs/binning.md."""
     yield '| pair | L=4 | L=8 | L=16 | L=32 |'
     yield '|-|-|-|-|-|'
@@ -158,7 +160,7 @@ def sine_table() -> Iterator[str]:
         yield f'| {_name(pair)} | {row} |'
 
 
-def variance_table() -> Iterator[str]:
+def variance_table(_: int) -> Iterator[str]:
     """Lines of the second table."""
     yield '| pair | h=0.035 | h=0.175 | h=0.7 | h=0.7, without own vote | without own pixel |'
     yield '|-|-|-|-|-|-|'
@@ -170,7 +172,7 @@ def variance_table() -> Iterator[str]:
         yield f'| {_name(pair)} | ' + ' | '.join(cells) + ' |'
 
 
-def spread_table() -> Iterator[str]:
+def spread_table(_: int) -> Iterator[str]:
     """Lines of the third table."""
     yield '| pair | bin | spread | spread without own vote | change of the mean |'
     yield '|-|-|-|-|-|'
@@ -180,7 +182,7 @@ def spread_table() -> Iterator[str]:
             yield f'| {_name(pair)} | {bin_px:g} px | {before[0]:.4f} | {after[0]:.4f} | {after[1]:.5f} |'
 
 
-def accuracy_table(n_scenes: int = 24) -> Iterator[str]:
+def accuracy_table(n_scenes: int) -> Iterator[str]:
     """Lines of the fourth table."""
     yield '| pair | events, bin | rms px/s (evaluations) | without own vote | without own pixel |'
     yield '|-|-|-|-|-|'
@@ -191,15 +193,49 @@ def accuracy_table(n_scenes: int = 24) -> Iterator[str]:
             yield f'| {_name(pair)} | {n_events}, {bin_px:g} px | {cells} |'
 
 
+def speed_table(_: int) -> Iterator[str]:
+    """Lines of the fifth table: 20 000 events, 200 x 150 bins, best of 30, one thread."""
+    import torch
+
+    from event_perception.binning.classic import classic_bilinear
+    from event_perception.binning.points import bin_events
+
+    torch.set_num_threads(1)
+    size = torch.tensor([200.0, 150.0])
+    points = (torch.rand((20_000, 2), generator=torch.Generator().manual_seed(0)) * size).requires_grad_()
+
+    def gradient(image: Callable[..., torch.Tensor], **options: Any) -> Callable[[], object]:
+        return lambda: torch.autograd.grad(
+            image(points, None, height=150, width=200, **options).var(), points
+        )
+
+    yield '| value and gradient of the variance | ms |'
+    yield '|-|-|'
+    yield f'| classic torch bilinear | {_best_ms(gradient(classic_bilinear)):.2f} |'
+    for pair in (('rect', 'linear'), ('bilinear', 'linear'), ('rect', 'cubic'), ('gaussian', 'linear')):
+        ours = gradient(bin_events, kernel=pair[0], reconstruction=pair[1])
+        yield f'| bin_events {_name(pair)} | {_best_ms(ours):.2f} |'
+
+
+def _best_ms(work: Callable[[], object], repeats: int = 30) -> float:
+    times = []
+    for _ in range(repeats):
+        start = perf_counter()
+        work()
+        times.append(perf_counter() - start)
+    return 1e3 * min(times)
+
+
 def _correctable(pair: Pair) -> bool:
     return taps(pair[0], None).shift == taps(*pair).shift
 
 
-TABLES: dict[str, Callable[[], Iterator[str]]] = {
+TABLES: dict[str, Callable[[int], Iterator[str]]] = {
     'sine': sine_table,
     'variance': variance_table,
     'spread': spread_table,
     'accuracy': accuracy_table,
+    'speed': speed_table,
 }
 
 
@@ -207,11 +243,13 @@ def main(arguments: list[str] | None = None) -> int:
     """Write the chosen tables, all by default, to standard output."""
     parser = argparse.ArgumentParser(prog='binning_study', description=__doc__)
     parser.add_argument('tables', nargs='*', metavar='TABLE', help=f'of {", ".join(TABLES)}; default: all')
-    chosen = parser.parse_args(arguments).tables or list(TABLES)
+    parser.add_argument('--scenes', type=int, default=2, help='scenes of the accuracy table; docs: 24')
+    options = parser.parse_args(arguments)
+    chosen = options.tables or list(TABLES)
     if unknown := sorted(set(chosen) - set(TABLES)):
         parser.error(f'unknown tables {unknown}; choose from {list(TABLES)}')
     for name in chosen:
-        sys.stdout.write(f'\n{name}\n\n' + ''.join(line + '\n' for line in TABLES[name]()))
+        sys.stdout.write(f'\n{name}\n\n' + ''.join(line + '\n' for line in TABLES[name](options.scenes)))
         sys.stdout.flush()
     return 0
 

@@ -97,7 +97,7 @@ class Variance:
         """Gradient (2,) in the velocity, with the grid shifted."""
         points = self._points(velocity) + shift_bins
         image = self._binning.value(points)
-        slope, _ = self._binning.vjp(points, None, 2.0 * (image - image.mean()) / self._n_bins)
+        slope = self._binning.vjp(points, None, 2.0 * (image - image.mean()) / self._n_bins)
         step = -self._scene.dt_s / self._bin_px
         return np.asarray(step @ slope - self._own(points, step)[0])
 
@@ -106,7 +106,7 @@ class Variance:
         points = self._points(velocity)
         image = self._binning.value(points)
         cotangent = 2.0 * (image - image.mean()) / self._n_bins
-        slope, _ = self._binning.vjp(points, None, cotangent)
+        slope = self._binning.vjp(points, None, cotangent)
         second = self._binning.second(points, None, cotangent)
         step = -self._scene.dt_s / self._bin_px  # du/dv, the same for both axes
         gradient = step @ slope
