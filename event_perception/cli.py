@@ -45,7 +45,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument('--version', action='version', version=__version__)
     commands = parser.add_subparsers(title='commands', metavar='COMMAND', required=True)
-    for add in (_add_info, _add_run, _add_eval, _add_params, _add_bench, _add_demo):
+    for add in (_add_info, _add_run, _add_eval, _add_simulate, _add_params, _add_bench, _add_demo):
         add(commands)
     return parser
 
@@ -76,6 +76,16 @@ def _add_eval(commands: Any) -> None:
     )
     command.add_argument('--json', action='store_true', help='print JSON')
     command.set_defaults(command=_eval)
+
+
+def _add_simulate(commands: Any) -> None:
+    command = commands.add_parser('simulate', help='make a recording with exact truth')
+    command.add_argument('scene', metavar='SCENE', help='room, rotation, slider, orbit, synA, ...')
+    command.add_argument('-o', '--output', type=Path, required=True, metavar='FOLDER', help='a new folder')
+    command.add_argument('--seed', type=int, default=0, help='of everything random')
+    command.add_argument('--duration', type=float, metavar='S', help='length in seconds')
+    command.add_argument('--form', choices=('bag', 'ecd'), default='bag', help='rosbag2 or text files')
+    command.set_defaults(command=_simulate)
 
 
 def _add_params(commands: Any) -> None:
@@ -141,6 +151,15 @@ def _eval(options: argparse.Namespace) -> None:
 
     result = compare(options.directory, options.reference)
     print(json.dumps(result, indent=2) if options.json else _table(result))
+
+
+def _simulate(options: argparse.Namespace) -> None:
+    from event_perception.runs.simulate import simulate
+
+    written = simulate(
+        options.scene, options.output, seed=options.seed, duration_s=options.duration, form=options.form
+    )
+    print(_table(written))
 
 
 def _params(options: argparse.Namespace) -> None:

@@ -4,6 +4,7 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from time import perf_counter
 from typing import Any
 
@@ -102,13 +103,13 @@ def _ours_per_window_ms(camera: CameraModel, windows: list[EventWindow]) -> floa
     passes = []
     for _ in range(SLOW_REPEATS):
         estimator = EgomotionEstimator(camera)
-        passes.append([_elapsed_ms(lambda w=window: estimator.update(w)) for window in windows][2:])
+        passes.append([_elapsed_ms(partial(estimator.update, window)) for window in windows][2:])
     return float(np.median(np.min(passes, axis=0)))
 
 
 def _torch_per_window_ms(camera: CameraModel, windows: list[EventWindow], omega: np.ndarray) -> float:
     estimator = BaselineEstimator(camera, BASELINES['raw bilinear'], omega)
-    return float(np.median([_elapsed_ms(lambda w=window: estimator.update(w)) for window in windows[-6:]]))
+    return float(np.median([_elapsed_ms(partial(estimator.update, window)) for window in windows[-6:]]))
 
 
 def best_ms(function: Callable[[], Any], repeats: int) -> float:

@@ -52,14 +52,14 @@ def evaluate_folder(
     truth = find_reference(folder).omega
     if truth is None:
         raise DataError(f'{folder} holds no angular velocity over time: imu.txt or groundtruth.txt is needed')
-    windows = []
+    windows: list[EventWindow] = []
     for window in _windows(recording.samples(), events_per_window):
         if max_windows is not None and len(windows) == max_windows:
             break
         windows.append(window)
     reference = truth.at(np.array([window.t_ref_ns * 1e-9 for window in windows]))
     known = np.isfinite(reference).all(axis=1)
-    windows = [window for window, ok in zip(windows, known) if ok]
+    windows = [windows[k] for k in np.flatnonzero(known)]
     rows = {name: _run(name, camera, windows, reference[known]) for name in METHODS}
     return {'reference': truth.source, 'windows': len(windows), 'methods': rows}
 
