@@ -5,15 +5,15 @@
 An estimate over few intervals is noisy, one over many is smeared by motion. For a set of windows, from the single
 interval to hundreds of planes, every pixel takes the most intervals that fit. Where a longer window disagrees with
 a shorter one beyond what noise explains, the excess is its smear. Excess and noise are averaged over the
-neighbourhood and, in part, over the picture; the window with the least sum of both wins, varies smoothly between
-blocks, and is bright or dark, moving or still, never worse than the fixed choice. What noise remains, known per
-pixel, is averaged away over neighbours that differ by no more than it.
+neighbourhood and, for the most part, over the picture; the window with the least sum of both wins, and varies
+smoothly between blocks. What noise remains, known per pixel, is averaged over neighbours that differ by no more
+than it, as far as it is what makes the neighbourhood uneven.
 
 ``window = fixed`` takes one window everywhere and smooths nothing.
 
 Source: this package; the comparison of windows follows Lepskii, On a problem of adaptive estimation in Gaussian
 white noise, Theory of Probability and its Applications 1990, pooled over neighbours; the smoothing is a bilateral
-filter (Tomasi and Manduchi, ICCV 1998) with a known noise level.
+filter (Tomasi and Manduchi, ICCV 1998) with a known noise level, and a Wiener gain.
 """
 
 from dataclasses import dataclass
@@ -71,7 +71,7 @@ class AtiConfig:
         ge=0.0, le=20.0, live=True,
     )  # fmt: skip
     smear_share: float = param(
-        1.0, 'Adaptive: share of the estimated squared smear that counts as noise there.', ge=0.0, le=10.0
+        0.3, 'Adaptive: share of the estimated squared smear that counts as noise there.', ge=0.0, le=10.0
     )
     smoothing_px: float = param(1.0, 'Adaptive: sigma of that average, px.', ge=0.1, le=10.0)
     output: SpikeOutputConfig = SpikeOutputConfig()

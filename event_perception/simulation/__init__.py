@@ -15,12 +15,14 @@ _PUBLIC = {
     'Rectangle': 'planes',
     'SimulatedSequence': 'sequence',
     'SpikeEmulator': 'spikes',
+    'SpikeSensorConfig': 'spikes',
     'SplineTrajectory': 'trajectories',
     'TextureConfig': 'textures',
     'dvs_preset': 'dvs_config',
     'room_sequence': 'scenes',
     'rotation_sequence': 'rotations',
     'rotation_set': 'rotations',
+    'spike_sensor': 'spikes',
 }
 
 _MODULES = ('scenes', 'trajectories')

@@ -13,7 +13,7 @@ from event_perception.events import SpikeStream
 from event_perception.images.ati_kernels import charge_weights, grid_variance
 from event_perception.simulation.moving_picture import moving_picture, noise_picture
 
-SAME_DB = 0.01  # pictures nearer than this are equally good
+SAME_DB = 0.03  # less than a hundredth of the error: equally good
 
 
 @pytest.mark.parametrize(
