@@ -86,6 +86,11 @@ class ReplayConfig:
     loop: bool = param(False, 'Whether to begin again at the end.')
     clock: bool = param(True, 'Whether to publish the time of the recording on /clock.')
     wait_for: int = param(1, 'Subscriptions of the events to wait for before the start.', ge=0, le=1000)
+    settle_s: float = param(
+        0.3,
+        'How long to wait once they are there, seconds: the other side may see us a little later.',
+        ge=0.0,
+    )
     camera_frame: str = param('event_camera_optical_frame', 'Optical frame of a recording that names none.')
     imu_frame: str = param('event_camera_imu_frame', 'Frame of the IMU of a recording that names none.')
     packet_duration_s: float = param(

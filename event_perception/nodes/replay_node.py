@@ -105,6 +105,8 @@ class ReplayNode:
         events = self._publishers['events']
         while events.get_subscription_count() < self._config.wait_for and self._pacer.wait(POLL_S):
             self._logger.info('waiting for subscriptions of the events', throttle_duration_sec=5.0)
+        if self._config.wait_for:
+            self._pacer.wait(self._config.settle_s)
 
     def _play(self) -> None:
         self._pacer.restart()

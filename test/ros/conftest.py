@@ -30,14 +30,15 @@ for name, value in ENVIRONMENT.items():
     os.environ.setdefault(name, value)
 
 with warnings.catch_warnings():
-    warnings.simplefilter('ignore', DeprecationWarning)  # of lark, which the message packages load on first use
+    warnings.simplefilter(
+        'ignore', DeprecationWarning
+    )  # of lark, which the message packages load on first use
     pytest.importorskip('rosidl_generator_py', reason='ROS tests need rclpy; `make setup` brings it')
 pytest.importorskip('rclpy', reason='ROS tests need rclpy; `make setup` brings it')
 pytest.importorskip('event_camera_msgs.msg', reason='`make setup` builds the message packages')
 pytest.importorskip('tf2_msgs.msg', reason='`make setup` builds the message packages')
 
 DEADLINE_S = 60.0  # for things that take a second or two; a loaded machine gets more than enough
-START_S = 100.0  # a first start compiles
 
 
 def pytest_collection_modifyitems(items):
