@@ -2,12 +2,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """Binning of numpy arrays on the CPU: value, gradient, directional derivative and second derivatives.
 
-The same numbers as the torch operation, faster for one image, and without a graph.
+The numbers of the torch operation in float64, without a graph: for analysis, and to check fused kernels
+against. One thread, which does not hold the interpreter lock.
 """
 
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
-from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -33,8 +31,6 @@ class CpuBinning:
         sizes: Bins per array axis, the last one along x, one to three of them.
         kernel: As in ``bin_events``.
         reconstruction: As in ``bin_events``.
-        n_threads: Split the events among so many threads, each with an image of its own. Pays from some
-            100 000 events on; sums then round differently than in one thread.
 
     Raises:
         ConfigError: If a kernel or a reconstruction is unknown.
@@ -47,14 +43,11 @@ class CpuBinning:
         *,
         kernel: str = 'bilinear',
         reconstruction: str | None = 'linear',
-        n_threads: int = 1,
     ) -> None:
         if not 1 <= len(sizes) <= 3 or min(sizes) < 1:
             raise DataError(f'sizes={sizes}: give one to three numbers of bins, each at least 1')
-        if n_threads < 1:
-            raise DataError(f'n_threads={n_threads}: at least 1')
         self.sizes = tuple(sizes)
-        self._n_axes, self._n_threads = len(sizes), n_threads
+        self._n_axes = len(sizes)
         self._votes, self._backward = taps(kernel, None), taps(kernel, reconstruction)
 
     def value(self, points: Real, weights: Real | None = None) -> Real:
@@ -91,14 +84,8 @@ class CpuBinning:
         return weights[:, None, None] * self._gather(self._backward, points, cotangent, 3)[:, columns]
 
     def _scatter(self, side: Taps, points: Real, amounts: Real, tangents: Real) -> Real:
-        taps_ = side.columns, side.shift, side.first, self._xyz()
-
-        def chunk(part: slice) -> Real:
-            padded = np.zeros(self._padded_shape(side))
-            scatter(points[part], amounts[part], tangents[part], *taps_, padded)
-            return padded
-
-        padded = sum(self._for_each_chunk(chunk, len(points)))
+        padded = np.zeros(self._padded_shape(side))
+        scatter(points, amounts, tangents, side.columns, side.shift, side.first, self._xyz(), padded)
         return padded[self._inside(side)].reshape(self.sizes)
 
     def _gather(self, side: Taps, points: Real, cotangent: Real, n_orders: int) -> Real:
@@ -107,21 +94,8 @@ class CpuBinning:
         padded = np.zeros(self._padded_shape(side))
         padded[self._inside(side)] = np.reshape(cotangent, self._xyz()[::-1])
         out = np.empty((len(points), {1: 1, 2: 4, 3: 10}[n_orders]))
-        taps_ = side.columns, side.shift, side.first, self._xyz()
-
-        def chunk(part: slice) -> None:
-            gather(points[part], *taps_, padded, n_orders, out[part])
-
-        self._for_each_chunk(chunk, len(points))
+        gather(points, side.columns, side.shift, side.first, self._xyz(), padded, n_orders, out)
         return out
-
-    def _for_each_chunk(self, work: Callable[[slice], Any], n_events: int) -> list[Any]:
-        ends = np.linspace(0, n_events, self._n_threads + 1).astype(int)
-        parts = [slice(a, b) for a, b in pairwise(ends)]
-        if len(parts) == 1:
-            return [work(parts[0])]
-        with ThreadPoolExecutor(self._n_threads) as pool:
-            return list(pool.map(work, parts))
 
     def _xyz(self) -> tuple[int, int, int]:
         nx, ny, nz = (*self.sizes[::-1], 1, 1)[:3]

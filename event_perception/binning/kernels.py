@@ -71,18 +71,6 @@ def vote(kernel: str) -> Vote:
     return VOTES[kernel]
 
 
-def cell(u: NDArray[np.floating], shift: float) -> tuple[NDArray[np.floating], NDArray[np.floating]]:
-    """Cell i = floor(u + shift), as a float, and remainder r = u - i + shift in [0, 1].
-
-    Exact in the precision of ``u``: where u + shift rounds up to an integer (1/2 - 3e-8 in float32), the
-    event stays in the half-open bin [i - shift, i + 1 - shift) that it lies in, and r rounds to 1.
-    """
-    half = u.dtype.type(shift)
-    index = np.floor(u + half)
-    index -= u < index - half
-    return index, u - index + half
-
-
 def vote_kernel(kernel: str, x: Real) -> Real:
     """k(x), for reference and for tests; rect is 1 on [-1/2, 1/2)."""
     vote(kernel)

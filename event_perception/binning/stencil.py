@@ -152,7 +152,11 @@ class _Footprint:
 
 
 def _locate(u: Tensor, side: Taps, size: int) -> tuple[Tensor, Tensor]:
-    """Cell and remainder along one axis, as ``kernels.cell``; what cannot reach the image is moved away."""
+    """Cell floor(u + shift) and remainder along one axis; what cannot reach the image is moved away.
+
+    Where u + shift rounds up to an integer (u = 1/2 - 3e-8 in float32) the event stays in the half-open bin
+    that it lies in, and r rounds to 1.
+    """
     low, high = float(-side.offsets[-1] - 1), float(size - side.first)
     u = torch.nan_to_num(u, nan=low, posinf=high, neginf=low).clamp(low, high)
     cell = torch.floor(u + side.shift)

@@ -83,15 +83,6 @@ def test_they_equal_torch_in_three_axes_and_in_one(sizes, pair):
     _assert_equal_to_torch(sizes, pair, np.float64, 1e-12)
 
 
-def test_several_threads_give_the_same_up_to_rounding():
-    points, weights, _, _, v = _inputs((12, 17), n=1001)
-    one, three = CpuBinning((12, 17)), CpuBinning((12, 17), n_threads=3)
-    np.testing.assert_allclose(three.value(points, weights), one.value(points, weights), rtol=0, atol=1e-12)
-    np.testing.assert_array_equal(three.vjp(points, weights, v), one.vjp(points, weights, v))
-    few = points[4:6]
-    np.testing.assert_allclose(three.value(few), one.value(few), rtol=0, atol=1e-15)
-
-
 def test_no_events_give_an_empty_image_and_no_gradients():
     empty = np.zeros((0, 2))
     assert not CpuBinning((3, 4)).value(empty).any()
@@ -110,7 +101,5 @@ def test_inputs_are_not_modified_and_wrong_ones_are_named():
         CpuBinning((3, 4)).vjp(points, None, np.zeros((4, 3)))
     with pytest.raises(DataError, match='one to three numbers of bins'):
         CpuBinning((3, 4, 5, 6))
-    with pytest.raises(DataError, match='n_threads=0'):
-        CpuBinning((3, 4), n_threads=0)
     with pytest.raises(ConfigError, match="kernel='box'"):
         CpuBinning((3, 4), kernel='box')
