@@ -64,7 +64,7 @@ class ContrastProblem:
         if order == 0:
             return Evaluation(value, np.zeros(k), np.zeros((k, k)))
         cotangent = self.objective.cotangent(image, self._total)
-        slopes = self._binning.vjp(points, w, cotangent)[0].T
+        slopes = self._binning.vjp(points, w, cotangent).T
         gradient = np.einsum('akn,an->k', first, slopes)
         if order == 1 or second is None:
             return Evaluation(value, gradient, np.zeros((k, k)))

@@ -13,7 +13,7 @@ Newton uses the weak derivatives of binning. Sources: Gallego and Scaramuzza, RA
 arXiv 2602.12590 (weak derivatives). Search, acceleration and priors are this package's own.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 import numpy as np
@@ -36,6 +36,7 @@ from event_perception.motion.quadratic_prior import (
 )
 from event_perception.motion.result import EgomotionResult
 from event_perception.motion.rigid_egomotion import events_with_depth, solve_rigid
+from event_perception.motion.robust_weights import robust_weights
 from event_perception.motion.rotation_variance import BearingEvents, RotationVariance
 from event_perception.motion.warped_image import bearing_events, newest
 
@@ -110,7 +111,12 @@ class EgomotionEstimator:
             return self._refused(window, len(bearings))
         problem = _Problem(window, bearings, self._fresh(prior, window.t_ref_ns))
         start, spent = self._search(problem)
-        return self._judged(problem, self._refine(problem, start), spent)
+        refined = self._refine(problem, start)
+        for _ in range(self.config.robust.iterations):
+            problem = self._reweighted(problem, refined.x[:3])
+            spent += refined.n_evaluations
+            refined = self._refine(problem, refined.x[:3])
+        return self._judged(problem, refined, spent)
 
     def _window(self, events: EventArray | EventWindow) -> EventWindow:
         if (events.height, events.width) != (self.camera.height, self.camera.width):
@@ -202,6 +208,12 @@ class EgomotionEstimator:
         if n > 3:
             return self.config.uncertainty.jerk_rad_s3 * duration_s**2 / 24
         return self.config.acceleration_sigma_rad_s2 * duration_s / 12
+
+    def _reweighted(self, problem: _Problem, omega: Vector) -> _Problem:
+        """The same problem with less weight on what moves by itself."""
+        robust, events = self.config.robust, problem.events
+        weights = robust_weights(self._full, events, omega, robust.tile_px, robust.power)
+        return replace(problem, events=replace(events, w=weights))
 
     def _objective(self, x: Vector) -> Evaluation:
         if len(x) == 3:

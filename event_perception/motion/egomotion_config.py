@@ -41,6 +41,17 @@ class UncertaintyConfig:
 
 
 @dataclass(frozen=True, slots=True)
+class RobustConfig:
+    """Down-weighting of parts of the image that move by themselves."""
+
+    iterations: int = param(
+        0, 'Times that weights are set and the motion is solved again; 0: off.', ge=0, le=10, live=True
+    )
+    tile_px: float = param(16.0, 'Side of the tiles that are judged, image pixels.', ge=2.0)
+    power: float = param(4.0, 'How fast the weight falls with lost sharpness.', ge=0.0, le=20.0)
+
+
+@dataclass(frozen=True, slots=True)
 class RigidConfig:
     """Rate and velocity together, where depth is given."""
 
@@ -101,5 +112,6 @@ class EgomotionConfig:
     uncertainty: UncertaintyConfig = field(default_factory=UncertaintyConfig)
     newton: NewtonConfig = field(default_factory=NewtonConfig)
     search: SearchConfig = field(default_factory=SearchConfig)
+    robust: RobustConfig = field(default_factory=RobustConfig)
     rigid: RigidConfig = field(default_factory=RigidConfig)
     health: HealthConfig = field(default_factory=HealthConfig)

@@ -19,6 +19,7 @@ from event_perception.motion.grid import RING, BinGrid
 from event_perception.motion.image_kernels import (
     VOTES,
     difference_energy,
+    fill_ring,
     find_cells,
     sums_and_ring,
     vote_bilinear_moments,
@@ -106,6 +107,12 @@ class RotationVariance:
         self._project(*self._float32(omega, change), order=1)
         rows, columns = self.grid.padded_shape
         return self._images[0].reshape(rows, columns)[RING : rows - RING, RING : columns - RING].copy()
+
+    def neighbours(self, omega: Vector) -> Float32:
+        """The image of warped events at the bin of each event, float32 (n,); 0 outside."""
+        self._project(*self._float32(omega, None), order=1)
+        fill_ring(self._images[0], self._shape, self._columns, np.float32(0))
+        return self._images[0][self._cell]
 
     def evaluate(
         self, omega: Vector, change: Vector | None = None, order: int = 2, *, by_change: bool = False

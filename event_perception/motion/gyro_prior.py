@@ -1,0 +1,102 @@
+# Copyright 2026 The event_perception authors
+# SPDX-License-Identifier: Apache-2.0
+"""A gyroscope as a prior on the rate, with its bias estimated from what the events say.
+
+rate of the camera = R_camera_imu (mean of the samples in the window - bias). The bias is a slow random walk; each
+good estimate that does not rest on the gyro alone measures it (Kalman filter).
+"""
+
+from collections import deque
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from event_perception.config import param
+from event_perception.errors import CalibrationError
+from event_perception.events import ImuSample, TwistPrior
+from event_perception.motion.result import EgomotionResult
+
+Vector = NDArray[np.float64]
+
+MEMORY = 8192  # samples kept: four seconds at 2 kHz
+
+
+@dataclass(frozen=True, slots=True)
+class GyroConfig:
+    """How good the gyroscope is."""
+
+    sigma_rad_s: float = param(
+        6e-3, 'Error of the mean over a window without bias, standard deviation, rad/s.', ge=1e-6
+    )
+    bias_sigma_rad_s: float = param(0.05, 'Bias at the start, standard deviation, rad/s.', ge=0.0)
+    bias_walk_rad_s2: float = param(1e-3, 'Drift of the bias, rad/s per square root of a second.', ge=0.0)
+
+
+class GyroPrior:
+    """Collects samples, gives priors, learns the bias.
+
+    Args:
+        R_camera_imu: Rotation (3, 3) from the IMU frame to the camera's optical frame.
+        config: Parameters.
+
+    Raises:
+        CalibrationError: If the matrix is not a rotation.
+    """
+
+    def __init__(self, R_camera_imu: ArrayLike, config: GyroConfig | None = None) -> None:
+        R = np.asarray(R_camera_imu, np.float64)
+        if R.shape != (3, 3) or not np.allclose(R @ R.T, np.eye(3), atol=1e-6) or np.linalg.det(R) < 0:
+            raise CalibrationError(f'R_camera_imu={R.tolist()}: must be a rotation matrix (3, 3)')
+        self.config, self._R = config or GyroConfig(), R
+        self.reset()
+
+    def reset(self) -> None:
+        """Forget samples and bias."""
+        self._samples: deque[ImuSample] = deque(maxlen=MEMORY)
+        self._bias, self._variance = np.zeros(3), self.config.bias_sigma_rad_s**2 * np.eye(3)
+        self._learnt_ns: int | None = None
+
+    @property
+    def bias_rad_s(self) -> Vector:
+        """Estimated bias in the camera frame (3,), rad/s."""
+        return self._bias.copy()
+
+    def push(self, sample: ImuSample) -> None:
+        """Add a sample; one with a rate that is not finite is ignored."""
+        if np.isfinite(sample.angular_velocity_rad_s).all():
+            self._samples.append(sample)
+
+    def prior(self, t0_ns: int, t1_ns: int) -> TwistPrior | None:
+        """The mean rate of a window without bias, velocity unknown; None if there is no sample in it."""
+        inside = [s.angular_velocity_rad_s for s in self._samples if t0_ns <= s.t_ns < t1_ns]
+        if not inside:
+            return None
+        covariance = np.full((6, 6), np.nan)
+        covariance[3:, 3:] = self.config.sigma_rad_s**2 * np.eye(3) + self._variance
+        omega = self._R @ np.mean(inside, axis=0) - self._bias
+        return TwistPrior((t0_ns + t1_ns) // 2, np.full(3, np.nan), omega, covariance)
+
+    def learn(self, result: EgomotionResult, prior: TwistPrior) -> None:
+        """Correct the bias by an estimate that was made with ``prior``; what it took from it is taken out."""
+        if not result.converged or not np.isfinite(result.omega_covariance).all():
+            return
+        known, given = np.linalg.inv(result.omega_covariance), np.linalg.inv(prior.covariance[3:, 3:])
+        information = known - given
+        eigenvalues, Q = np.linalg.eigh(information)
+        eigenvalues = np.maximum(eigenvalues, 1e-3 * eigenvalues.max())
+        if not eigenvalues.max() > 0:
+            return
+        from_events = (Q / eigenvalues) @ Q.T
+        omega = from_events @ (known @ result.omega - given @ prior.omega_rad_s)
+        self._correct(result.t_ref_ns, prior.omega_rad_s - omega, from_events)
+
+    def _correct(self, t_ns: int, excess: Vector, variance: NDArray[np.float64]) -> None:
+        elapsed_s = 0.0 if self._learnt_ns is None else max(0.0, (t_ns - self._learnt_ns) * 1e-9)
+        self._learnt_ns = t_ns
+        predicted = self._variance + self.config.bias_walk_rad_s2**2 * elapsed_s * np.eye(3)
+        noise = variance + self.config.sigma_rad_s**2 * np.eye(3)
+        gain = predicted @ np.linalg.inv(predicted + noise)
+        self._bias = self._bias + gain @ excess
+        left = np.eye(3) - gain
+        self._variance = left @ predicted @ left.T + gain @ noise @ gain.T
