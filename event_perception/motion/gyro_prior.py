@@ -78,25 +78,18 @@ class GyroPrior:
         return TwistPrior((t0_ns + t1_ns) // 2, np.full(3, np.nan), omega, covariance)
 
     def learn(self, result: EgomotionResult, prior: TwistPrior) -> None:
-        """Correct the bias by an estimate that was made with ``prior``; what it took from it is taken out."""
+        """Correct the bias by an estimate that was made with ``prior``.
+
+        With g, P the prior and x, C the estimate, events alone would have said v with (P + R)^-1 (g - v) =
+        P^-1 (g - x) and (P + R)^-1 = P^-1 (P - C) P^-1: so neither v nor its covariance R is needed.
+        """
         if not result.converged or not np.isfinite(result.omega_covariance).all():
             return
-        known, given = np.linalg.inv(result.omega_covariance), np.linalg.inv(prior.covariance[3:, 3:])
-        information = known - given
-        eigenvalues, Q = np.linalg.eigh(information)
-        eigenvalues = np.maximum(eigenvalues, 1e-3 * eigenvalues.max())
-        if not eigenvalues.max() > 0:
-            return
-        from_events = (Q / eigenvalues) @ Q.T
-        omega = from_events @ (known @ result.omega - given @ prior.omega_rad_s)
-        self._correct(result.t_ref_ns, prior.omega_rad_s - omega, from_events)
-
-    def _correct(self, t_ns: int, excess: Vector, variance: NDArray[np.float64]) -> None:
-        elapsed_s = 0.0 if self._learnt_ns is None else max(0.0, (t_ns - self._learnt_ns) * 1e-9)
-        self._learnt_ns = t_ns
+        elapsed_s = 0.0 if self._learnt_ns is None else max(0.0, (result.t_ref_ns - self._learnt_ns) * 1e-9)
+        self._learnt_ns = result.t_ref_ns
         predicted = self._variance + self.config.bias_walk_rad_s2**2 * elapsed_s * np.eye(3)
-        noise = variance + self.config.sigma_rad_s**2 * np.eye(3)
-        gain = predicted @ np.linalg.inv(predicted + noise)
-        self._bias = self._bias + gain @ excess
-        left = np.eye(3) - gain
-        self._variance = left @ predicted @ left.T + gain @ noise @ gain.T
+        inverse = np.linalg.inv(prior.covariance[3:, 3:])
+        self._bias = self._bias + predicted @ inverse @ (prior.omega_rad_s - result.omega)
+        gained = np.linalg.eigh(prior.covariance[3:, 3:] - result.omega_covariance)
+        shrink = gained[1] * np.maximum(gained[0], 0.0) @ gained[1].T
+        self._variance = predicted - predicted @ inverse @ shrink @ inverse @ predicted

@@ -78,7 +78,7 @@ def solve_rigid(
         prior: Velocity from elsewhere, with the weight of its covariance.
     """
     sizes = config.rigid.bin_sizes_px
-    events = events.every(-(-len(events) // config.rigid.max_events))
+    events = events.thinned(config.rigid.max_events)
     z = median_depth(events)
     levels: list[tuple[Evaluate, Vector]] = []
     for size in sizes:

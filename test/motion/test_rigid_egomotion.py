@@ -27,9 +27,9 @@ def camera() -> CameraModel:
 def scene(camera):
     """Strokes on a curved surface 1 to 3 m away; depth belongs to the middle instant."""
     rng = np.random.default_rng(0)
-    n = 30_000
-    centre, direction = rng.uniform([-0.75, -0.6], [0.75, 0.6], (120, 2)), rng.normal(0, 0.12, (120, 2))
-    stroke = rng.integers(120, size=n)
+    n = 45_000
+    centre, direction = rng.uniform([-0.75, -0.6], [0.75, 0.6], (200, 2)), rng.normal(0, 0.12, (200, 2))
+    stroke = rng.integers(200, size=n)
     xy = centre[stroke] + rng.uniform(-1, 1, (n, 1)) * direction[stroke]
     X = np.column_stack([xy, np.ones(n)]) * depth_at(*xy.T)[:, None]
     generator = np.zeros((4, 4))

@@ -36,6 +36,13 @@ class SceneEvents:
         """Each ``step``-th event."""
         return SceneEvents(*(a[:: max(1, step)] for a in (self.x, self.y, self.d, self.w, self.q)))
 
+    def thinned(self, n_max: int) -> 'SceneEvents':
+        """At most ``n_max`` events, evenly chosen."""
+        if len(self) <= n_max:
+            return self
+        chosen = np.arange(n_max) * len(self) // n_max
+        return SceneEvents(*(a[chosen] for a in (self.x, self.y, self.d, self.w, self.q)))
+
     def referred_to(self, offset_s: float) -> 'SceneEvents':
         """The same events with the reference time moved later by ``offset_s``."""
         return SceneEvents(self.x, self.y, self.d - offset_s, self.w, self.q)
