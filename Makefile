@@ -11,13 +11,14 @@ export VENV
 export AMENT_PREFIX_PATH := $(if $(AMENT_PREFIX_PATH),$(AMENT_PREFIX_PATH):)$(VENV)
 export LD_LIBRARY_PATH   := $(if $(LD_LIBRARY_PATH),$(LD_LIBRARY_PATH):)$(VENV)/lib
 
-.PHONY: help setup demo test bench clean
+.PHONY: help setup demo test bench params clean
 
 help:
 	@echo 'make setup   the environment only: .venv with everything needed'
 	@echo 'make demo    run the pipeline on the bundled recording and write a report'
 	@echo 'make test    formatting, lint, types and tests'
 	@echo 'make bench   measure speed and accuracy'
+	@echo 'make params  write config/ and docs/parameters.md from the declared parameters'
 	@echo 'make clean   remove .venv and what builds left behind'
 
 setup:
@@ -31,6 +32,9 @@ bench: setup
 
 test: setup
 	@$(BIN)/python scripts/run_tests.py
+
+params: setup
+	@$(BIN)/python scripts/write_parameters.py
 
 clean:
 	rm -rf $(VENV) build install log event_perception.egg-info

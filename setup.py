@@ -17,6 +17,7 @@ NODES = (
     'perception_node',
     'replay_node',
     'recorder_node',
+    'sim_camera_node',
 )
 
 

@@ -14,7 +14,7 @@ import event_perception
 
 ROS_MODULES = {'rclpy', 'launch', 'launch_ros', 'ament_index_python'}
 DISTRIBUTION_OF = {'cv2': 'opencv-python-headless', 'yaml': 'PyYAML', 'backports': 'backports.zstd'}
-STANDARD_LATER = {'compression'}  # in the standard library from Python 3.14 on
+BROUGHT_ALONG = {'compression', 'llvmlite'}  # by Python 3.14, by numba
 
 
 @pytest.fixture(scope='module')
@@ -120,7 +120,12 @@ def test_pip_takes_no_torch_beyond_the_tested_one(repository, setup_call):
 
 def test_every_library_that_is_imported_is_a_requirement(repository):
     ours = {'event_perception', *imported_modules(repository / 'event_perception' / 'nodes')}
-    imported = imported_modules(repository / 'event_perception') - ours - set(sys.stdlib_module_names) - STANDARD_LATER
+    imported = (
+        imported_modules(repository / 'event_perception')
+        - ours
+        - set(sys.stdlib_module_names)
+        - BROUGHT_ALONG
+    )
     known = {*requirements(repository, 'core'), *requirements(repository, 'development')}
     assert {DISTRIBUTION_OF.get(module, module) for module in imported} <= known
 

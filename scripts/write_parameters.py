@@ -1,0 +1,80 @@
+# Copyright 2026 The event_perception authors
+# SPDX-License-Identifier: Apache-2.0
+"""Writes what follows from the declared parameters: the files in config/ and docs/parameters.md."""
+
+import sys
+from pathlib import Path
+
+import yaml
+
+from event_perception.config import flat_to_nested, flatten, markdown
+from event_perception.nodes.config import NodeConfig, RecorderConfig, ReplayConfig
+from event_perception.pipeline_config import PipelineConfig
+
+ROOT = Path(__file__).resolve().parent.parent
+HEADER = """\
+# Copyright 2026 The event_perception authors
+# SPDX-License-Identifier: Apache-2.0
+# {what} All are at their defaults; docs/parameters.md says what they mean.
+# Written by `make params`: copy this file to change it.
+"""
+DOCUMENT = """\
+# Parameters
+
+Declared once in the code; this page is written by `make params`. On the command line: `--set name=value` or
+`--config FILE` (`event-perception params --yaml plain` prints one). On a node: ROS parameters of the same names
+(`config/perception.yaml`). Those marked live can be changed while a node runs.
+
+{pipeline}
+
+## Of nodes only
+
+What comes in, which frames, how much may wait (`config/nodes.yaml`).
+
+{node}
+
+## Of `replay_node`
+
+{replay}
+
+## Of `recorder_node`
+
+{recorder}
+"""
+
+
+def contents() -> dict[Path, str]:
+    """Every generated file and what must be in it."""
+    return {
+        ROOT / 'config' / 'perception.yaml': ros_yaml(
+            'Parameters of the pipeline, for all perception nodes.', PipelineConfig
+        ),
+        ROOT / 'config' / 'nodes.yaml': ros_yaml(
+            'Parameters of perception nodes beside the pipeline.', NodeConfig
+        ),
+        ROOT / 'docs' / 'parameters.md': DOCUMENT.format(
+            pipeline=markdown(PipelineConfig),
+            node=markdown(NodeConfig),
+            replay=markdown(ReplayConfig),
+            recorder=markdown(RecorderConfig),
+        ),
+    }
+
+
+def ros_yaml(what: str, cls: type) -> str:
+    """A ROS parameter file of the defaults."""
+    tree = {'/**': {'ros__parameters': flat_to_nested(flatten(cls()))}}
+    return HEADER.format(what=what) + yaml.safe_dump(tree, sort_keys=False)
+
+
+def main() -> int:
+    """Write what has changed, and say what."""
+    for path, text in contents().items():
+        if not path.is_file() or path.read_text() != text:
+            path.write_text(text)
+            print(f'wrote {path.relative_to(ROOT)}')
+    return 0
+
+
+if __name__ == '__main__':
+    sys.exit(main())
