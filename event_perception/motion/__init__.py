@@ -11,6 +11,7 @@ _PUBLIC = {
     'EgomotionConfig': 'egomotion_config',
     'EgomotionEstimator': 'egomotion',
     'EgomotionResult': 'result',
+    'GyroPrior': 'gyro_prior',
     'contrast_of': 'contrast',
     'image_of_warped_events': 'warped_image',
 }

@@ -15,7 +15,7 @@ class EgomotionResult:
     A static scene point moves with Xdot = -omega x X - v.
 
     Attributes:
-        t0_ns: Start of the window.
+        t0_ns: Start of the part of the window that was used; later than the window's if motion was fast.
         t1_ns: End of the window.
         t_ref_ns: The instant described.
         omega: Angular velocity (3,), rad/s.
@@ -24,7 +24,8 @@ class EgomotionResult:
         converged: Whether the estimate may be used. If not, ``omega`` is the best guess only.
         reason: Why it did or did not converge, one short sentence.
         n_events: Events used.
-        n_evaluations: Evaluations of the objective (value, gradient and Hessian count as one).
+        n_evaluations: Evaluations of the objective in passes over the window's events: value, gradient and
+            Hessian count as one, an evaluation on a quarter of the events as a quarter.
         contrast_gain: Objective at the estimate divided by the objective at zero motion.
     """
 
