@@ -193,7 +193,6 @@ class EgomotionEstimator:
         rest = self._full.evaluate(np.zeros(3), order=0).value
         s2 = noise_variance(value, len(problem.events), uncertainty)
         known = covariance(solution.last.hessian * unit**2, s2)
-        known[:3, :3] += self._unmodelled(T, len(x0)) ** 2 * np.eye(3)
         gain = value / rest if rest < 0 else 1.0
         return Refined(solution.x / unit, known, gain, solution.n_evaluations, solution.converged)
 
@@ -242,7 +241,8 @@ class EgomotionEstimator:
         else:
             self.reset()
         twist_covariance = np.full((6, 6), np.nan)
-        twist_covariance[3:, 3:] = refined.covariance[:3, :3]
+        unmodelled = self._unmodelled(T, len(refined.x)) ** 2 * np.eye(3)
+        twist_covariance[3:, 3:] = refined.covariance[:3, :3] + unmodelled
         return EgomotionResult(
             t0_ns=window.t0_ns,
             t1_ns=window.t1_ns,

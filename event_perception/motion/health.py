@@ -16,7 +16,7 @@ class Refined:
 
     Attributes:
         x: Rate (3,) and, if estimated, its change over the window (3,), rad/s.
-        covariance: Of ``x``; infinite where the objective is flat.
+        covariance: Of ``x`` by event noise alone; infinite where the objective is flat.
         gain: Objective divided by that of no motion.
         n_evaluations: Evaluations on all events.
         converged: Whether the solver's last step was short.
