@@ -82,13 +82,12 @@ class MotionField:
             return self._nothing(window.t_ref_ns)
         inverse_depth, known = self._inverse_depth(depth)
         flow = self.rotational(egomotion.omega)
-        flow += inverse_depth * np.tensordot(egomotion.v.astype(np.float32), self._translation, axes=1)
+        flow += inverse_depth * _combined(egomotion.v, self._translation)
         return self._field(window.t_ref_ns, flow, known & self._invertible)
 
     def rotational(self, omega: NDArray[np.float64]) -> NDArray[np.float32]:
         """Flow of a camera that turns at ``omega`` (3,) rad/s: float32 (2, H, W), px/s."""
-        flow: NDArray[np.float32] = np.tensordot(np.asarray(omega, np.float32), self._rotation, axes=1)
-        return flow
+        return _combined(omega, self._rotation)
 
     def _inverse_depth(self, depth: DepthImage) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
         if depth.depth_m.shape != self._shape:
@@ -109,6 +108,19 @@ class MotionField:
         if not valid.all():
             flow *= valid
         return FlowField(t_ref_ns, flow, valid)
+
+
+def _combined(motion: NDArray[np.float64], basis: NDArray[np.float32]) -> NDArray[np.float32]:
+    """sum_k motion_k basis_k, (2, H, W).
+
+    Element by element: as a matrix product it goes to a BLAS whose threads wait by spinning, and takes the other
+    core from whoever needs it.
+    """
+    a, b, c = np.asarray(motion, np.float32)
+    flow: NDArray[np.float32] = a * basis[0]
+    flow += b * basis[1]
+    flow += c * basis[2]
+    return flow
 
 
 def flow_basis(camera: CameraModel) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

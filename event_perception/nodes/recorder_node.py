@@ -4,6 +4,7 @@
 
 import json
 import sys
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -19,7 +20,6 @@ from sensor_msgs.msg import Image
 
 from event_perception.clock import SensorClock
 from event_perception.errors import ConfigError
-from event_perception.evaluation.pictures import png_bytes
 from event_perception.flow.field import FlowField
 from event_perception.images.frame import ReconstructedImage
 from event_perception.io import EventPacketStream, TumWriter, image_to_array
@@ -35,6 +35,7 @@ from event_perception.runs.topic_log import TopicLog
 EVENTS = QoSProfile(depth=1000, reliability=ReliabilityPolicy.BEST_EFFORT)
 RESULTS = QoSProfile(depth=1000)
 QUIET_S = 1.5
+MOST_WAITING = 500  # pictures; a few hundred megabytes
 
 
 class RecorderNode:
@@ -60,6 +61,7 @@ class RecorderNode:
         self._counts = {'twist': 0, 'odometry': 0, 'flow': 0, 'image': 0, 'iwe': 0}
         self._diagnostics: dict[str, str] = {}
         self._seen = 0
+        self._pictures: list[tuple[str, Image]] = []
         self._subscribe(config.source.rstrip('/'))
 
     def _subscribe(self, source: str) -> None:
@@ -67,9 +69,9 @@ class RecorderNode:
             (EventPacket, 'events', self._on_packet, EVENTS),
             (TwistWithCovarianceStamped, f'{source}/twist', self._on_twist, RESULTS),
             (Odometry, f'{source}/odometry', self._on_odometry, RESULTS),
-            (Image, f'{source}/flow', self._on_flow, RESULTS),
-            (Image, f'{source}/image', self._on_image, RESULTS),
-            (Image, f'{source}/iwe', self._on_warped, RESULTS),
+            (Image, f'{source}/flow', partial(self._on_picture, 'flow'), RESULTS),
+            (Image, f'{source}/image', partial(self._on_picture, 'image'), RESULTS),
+            (Image, f'{source}/iwe', partial(self._on_picture, 'iwe'), RESULTS),
             (DiagnosticArray, '/diagnostics', self._on_diagnostics, RESULTS),
         ):
             self.node.create_subscription(kind, topic, callback, quality)
@@ -82,11 +84,13 @@ class RecorderNode:
     def _say_quiet(self) -> None:
         seen = self._log.packets + sum(self._counts.values())
         if seen and seen == self._seen:
+            self._write_pictures()
             self.node.get_logger().info(f'quiet after {seen} messages')
         self._seen = seen
 
     def stop(self) -> None:
-        """Write the summary."""
+        """Write what waits, and the summary."""
+        self._write_pictures()
         self._trajectory.close()
         self._log.write(self._folder.path / 'twist.csv')
         latencies = self._log.latencies_s()
@@ -112,22 +116,25 @@ class RecorderNode:
         self._trajectory.write(header_ns(message), transform((p.x, p.y, p.z), (q.x, q.y, q.z, q.w)))
         self._counts['odometry'] += 1
 
-    def _on_flow(self, message: Image) -> None:
-        flow = np.moveaxis(image_to_array(message), -1, 0)
-        valid = np.isfinite(flow).all(axis=0)
-        self._folder.write(FlowField(header_ns(message), np.where(valid, flow, np.float32(0)), valid))
-        self._counts['flow'] += 1
+    def _on_picture(self, topic: str, message: Image) -> None:
+        """Pictures are written when nothing comes, so that writing takes no time from those who publish."""
+        self._counts[topic] += 1
+        self._pictures.append((topic, message))
+        if len(self._pictures) >= MOST_WAITING:
+            self._write_pictures()
 
-    def _on_image(self, message: Image) -> None:
-        grey = image_to_array(message).astype(np.float32) * np.float32(1 / 255)
-        self._folder.write(ReconstructedImage(header_ns(message), grey))
-        self._counts['image'] += 1
-
-    def _on_warped(self, message: Image) -> None:
-        file = self._folder.path / 'iwe' / f'{header_ns(message)}.png'
-        file.parent.mkdir(exist_ok=True)
-        file.write_bytes(png_bytes(image_to_array(message)))
-        self._counts['iwe'] += 1
+    def _write_pictures(self) -> None:
+        for topic, message in self._pictures:
+            pixels, t_ns = image_to_array(message), header_ns(message)
+            if topic == 'flow':
+                flow = np.moveaxis(pixels, -1, 0)
+                valid = np.isfinite(flow).all(axis=0)
+                self._folder.write(FlowField(t_ns, np.where(valid, flow, np.float32(0)), valid))
+            elif topic == 'image':
+                self._folder.write(ReconstructedImage(t_ns, pixels.astype(np.float32) * np.float32(1 / 255)))
+            else:
+                self._folder.write_picture(topic, t_ns, pixels)
+        self._pictures.clear()
 
     def _on_diagnostics(self, message: DiagnosticArray) -> None:
         for status in message.status:

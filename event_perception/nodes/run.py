@@ -7,6 +7,7 @@ import threading
 from collections.abc import Callable
 from typing import Protocol
 
+import cv2
 import rclpy
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.logging import get_logger
@@ -42,6 +43,7 @@ def run(make: Callable[[], Runnable], arguments: list[str] | None = None) -> int
     Returns:
         0 after a signal or when its work is done, 1 if it could not start or met an unexpected error.
     """
+    cv2.setNumThreads(1)  # its pool is no faster on images of this size and takes the cores of other nodes
     ended = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: ended.set())

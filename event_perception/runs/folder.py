@@ -17,6 +17,7 @@ from typing import Any
 import cv2
 import numpy as np
 import yaml
+from numpy.typing import NDArray
 
 import event_perception
 from event_perception.config import flat_to_nested, flatten
@@ -95,15 +96,18 @@ class RunFolder:
 
     @write.register
     def _(self, output: ReconstructedImage, stopwatch: Stopwatch | None = None) -> None:
-        stem = self._folder('images') / str(output.t_ns)
-        cv2.imwrite(f'{stem}.png', np.rint(output.value * 255).astype(np.uint8))
+        self.write_picture('images', output.t_ns, np.rint(output.value * 255).astype(np.uint8))
         if self._save_float:
-            np.save(f'{stem}.npy', output.value)
+            np.save(self._folder('images') / f'{output.t_ns}.npy', output.value)
 
     @write.register
     def _(self, output: WarpedEvents, stopwatch: Stopwatch | None = None) -> None:
         file = self._folder('warped') / f'{output.t_ns}.npz'
         np.savez_compressed(file, unwarped=output.unwarped, warped=output.warped)
+
+    def write_picture(self, name: str, t_ns: int, pixels: NDArray[np.uint8]) -> None:
+        """Add a picture (H, W) or (H, W, 3) BGR to the folder ``name``."""
+        cv2.imwrite(str(self._folder(name) / f'{t_ns}.png'), pixels)
 
     def write_metrics(self, metrics: dict[str, Any]) -> None:
         """Write ``metrics.json``; values that are not finite become null."""
