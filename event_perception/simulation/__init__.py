@@ -6,6 +6,7 @@ from importlib import import_module
 from typing import Any
 
 _PUBLIC = {
+    'DifferentiableDvs': 'differentiable',
     'DvsConfig': 'dvs_config',
     'DvsEmulator': 'dvs',
     'ImuConfig': 'imu',
@@ -18,10 +19,12 @@ _PUBLIC = {
     'SpikeSensorConfig': 'spikes',
     'SplineTrajectory': 'trajectories',
     'TextureConfig': 'textures',
+    'diff_events': 'differentiable',
     'dvs_preset': 'dvs_config',
     'room_sequence': 'scenes',
     'rotation_sequence': 'rotations',
     'rotation_set': 'rotations',
+    'soft_events': 'sigmoid_events',
     'spike_sensor': 'spikes',
 }
 

@@ -78,6 +78,12 @@ class DvsEmulator:
         """OFF thresholds (H, W)."""
         return self._off.reshape(self.height, self.width)
 
+    @property
+    def leak_per_s(self) -> NDArray[np.float64]:
+        """How fast the reference sinks (H, W), ln units per second."""
+        leak = self._leak_per_s if self._leak_per_s.size else np.zeros(self._on.size)
+        return leak.reshape(self.height, self.width)
+
     def push(self, frame: ArrayLike, t_ns: int) -> EventArray:
         """Events between the previous frame and this one; none for the first frame.
 
