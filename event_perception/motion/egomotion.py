@@ -38,9 +38,12 @@ from event_perception.motion.result import EgomotionResult
 from event_perception.motion.rigid_egomotion import events_with_depth, solve_rigid
 from event_perception.motion.robust_weights import robust_weights
 from event_perception.motion.rotation_variance import BearingEvents, RotationVariance
-from event_perception.motion.warped_image import bearing_events, newest
+from event_perception.motion.warped_image import bearing_events, covered, newest
 
 Vector = NDArray[np.float64]
+
+SETTLED = 0.5  # a last step of less than this many standard deviations counts as arrived
+LEAST_COVERED = 0.8  # of a window; with events in less of it, that part is the window
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +128,7 @@ class EgomotionEstimator:
                 f'{self.camera.width}x{self.camera.height}; use the calibration of this camera'
             )
         if isinstance(events, EventWindow):
-            return events
+            return covered(events, LEAST_COVERED)
         return EventWindow.from_events(
             events, t0_ns=None if len(events) else 0, t1_ns=None if len(events) else 0
         )
@@ -194,7 +197,10 @@ class EgomotionEstimator:
         s2 = noise_variance(value, len(problem.events), uncertainty)
         known = covariance(solution.last.hessian * unit**2, s2)
         gain = value / rest if rest < 0 else 1.0
-        return Refined(solution.x / unit, known, gain, solution.n_evaluations, solution.converged)
+        # thin data: steps that stay far within the uncertainty have arrived, too
+        step = solution.x - solution.at
+        settled = 0.0 <= float(step @ solution.last.hessian @ step) < SETTLED**2 * s2
+        return Refined(solution.x / unit, known, gain, solution.n_evaluations, solution.converged or settled)
 
     def _accelerating(self, omega: Vector, duration_s: float) -> bool:
         """Whether to estimate the change of rate: not over distances where a cold search would be a guess."""

@@ -23,12 +23,33 @@ def bearing_events(window: EventWindow, camera: CameraModel) -> tuple[BearingEve
 
 def newest(window: EventWindow, length_ns: int) -> EventWindow:
     """The last ``length_ns`` of a window, referred to its own middle."""
-    t0_ns = max(window.t0_ns, window.t1_ns - max(1, length_ns))
-    t_ref_ns = (t0_ns + window.t1_ns) // 2
-    keep = window.dt_s >= (t0_ns - window.t_ref_ns) * 1e-9
+    return part_of(window, max(window.t0_ns, window.t1_ns - max(1, length_ns)), window.t1_ns)
+
+
+def covered(window: EventWindow, least_share: float) -> EventWindow:
+    """The part of a window in which there are events, if it is less than ``least_share`` of it.
+
+    A slicer that keeps the newest events of a crowded window leaves its beginning empty; what they say of its
+    middle would be an extrapolation.
+    """
+    if not len(window):
+        return window
+    t0_ns = window.t_ref_ns + int(float(window.dt_s.min()) * 1e9)
+    t1_ns = min(window.t1_ns, window.t_ref_ns + int(np.ceil(float(window.dt_s.max()) * 1e9)) + 1)
+    if t1_ns - t0_ns >= least_share * (window.t1_ns - window.t0_ns):
+        return window
+    return part_of(window, max(window.t0_ns, t0_ns), t1_ns)
+
+
+def part_of(window: EventWindow, t0_ns: int, t1_ns: int) -> EventWindow:
+    """The events of [t0, t1), referred to the middle of that part."""
+    t_ref_ns = (t0_ns + t1_ns) // 2
+    start_s, end_s = (t0_ns - window.t_ref_ns) * 1e-9, (t1_ns - window.t_ref_ns) * 1e-9
+    rounding_s = 1e-7 * max(abs(start_s), abs(end_s))  # dt_s is float32
+    keep = (window.dt_s >= start_s - rounding_s) & (window.dt_s <= end_s + rounding_s)
     return EventWindow(
         t0_ns=t0_ns,
-        t1_ns=window.t1_ns,
+        t1_ns=t1_ns,
         t_ref_ns=t_ref_ns,
         x=window.x[keep],
         y=window.y[keep],

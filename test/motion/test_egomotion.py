@@ -96,6 +96,14 @@ def test_a_window_with_too_much_motion_is_shortened_to_its_newest_part(camera, t
     np.testing.assert_allclose(result.omega, (0.0, 8.0, 0.0), atol=0.2)
 
 
+def test_a_window_whose_beginning_is_empty_describes_the_part_with_events(camera, turning):
+    events = turning(camera, (1.0, -2.0, 0.5), n=8000).shifted(60_000_000)
+    result = EgomotionEstimator(camera).update(EventWindow.from_events(events, t0_ns=0, t1_ns=100_000_000))
+    assert result.t_ref_ns == pytest.approx(80_000_000, abs=100_000)
+    assert result.t0_ns == pytest.approx(60_000_000, abs=100_000)
+    np.testing.assert_allclose(result.omega, (1.0, -2.0, 0.5), atol=0.06)
+
+
 def test_noise_without_structure_is_not_taken_for_motion(camera):
     rng = np.random.default_rng(0)
     n = 5000
