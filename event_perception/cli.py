@@ -53,6 +53,7 @@ def _parser() -> argparse.ArgumentParser:
 def _add_info(commands: Any) -> None:
     command = commands.add_parser('info', help='say what a recording holds')
     _add_input(command)
+    _add_settings(command)
     command.add_argument('--json', action='store_true', help='print JSON')
     command.set_defaults(command=_info)
 
@@ -80,11 +81,12 @@ def _add_eval(commands: Any) -> None:
 
 def _add_simulate(commands: Any) -> None:
     command = commands.add_parser('simulate', help='make a recording with exact truth')
-    command.add_argument('scene', metavar='SCENE', help='room, rotation, slider, orbit, synA, ...')
+    command.add_argument('scene', metavar='SCENE', help='room, rotation, slider, orbit, synA, dataset, ...')
     command.add_argument('-o', '--output', type=Path, required=True, metavar='FOLDER', help='a new folder')
     command.add_argument('--seed', type=int, default=0, help='of everything random')
     command.add_argument('--duration', type=float, metavar='S', help='length in seconds')
-    command.add_argument('--form', choices=('bag', 'ecd'), default='bag', help='rosbag2 or text files')
+    forms = ('bag', 'ecd', 'dsec', 'aedat4', 'spikes')
+    command.add_argument('--form', choices=forms, default='bag', help='rosbag2, text files, HDF5, ...')
     command.set_defaults(command=_simulate)
 
 
@@ -117,14 +119,20 @@ def _add_input(command: argparse.ArgumentParser) -> None:
 
 def _add_configuration(command: argparse.ArgumentParser) -> None:
     command.add_argument('--camera', type=Path, metavar='FILE', help='camera_info YAML or ECD calib.txt')
+    _add_settings(command)
+
+
+def _add_settings(command: argparse.ArgumentParser) -> None:
     command.add_argument('--config', type=Path, metavar='FILE', help='YAML with parameters (see params)')
     command.add_argument('--set', action='append', default=[], metavar='KEY=VALUE', help='one parameter')
 
 
 def _info(options: argparse.Namespace) -> None:
+    from event_perception.runs.configuration import load_config
     from event_perception.runs.offline import describe
 
-    information = describe(options.input, events_topic=options.topic)
+    config = load_config(options.config, options.set)
+    information = describe(options.input, config, events_topic=options.topic)
     print(json.dumps(information, indent=2) if options.json else _table(information))
 
 

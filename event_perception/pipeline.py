@@ -9,7 +9,7 @@ events -> windows -> egomotion -> flow
 
 from collections import deque
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field, is_dataclass
+from dataclasses import dataclass, field
 from functools import singledispatchmethod
 from time import perf_counter
 from typing import Any, TypeAlias, TypeVar
@@ -17,8 +17,7 @@ from typing import Any, TypeAlias, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from event_perception import flow, images, odometry
-from event_perception.config import flatten
+from event_perception import flow, odometry
 from event_perception.errors import CalibrationError, DataError
 from event_perception.events import (
     DepthImage,
@@ -27,10 +26,12 @@ from event_perception.events import (
     FrameImage,
     ImuSample,
     SlicerCounts,
+    SpikeStream,
     TwistPrior,
     WindowSlicer,
 )
 from event_perception.flow.field import FlowField
+from event_perception.image_stage import ImageStage, SpikeImageStage, method_parameters
 from event_perception.images.frame import ReconstructedImage
 from event_perception.motion import (
     CameraModel,
@@ -45,8 +46,6 @@ __all__ = ['STAGES', 'Output', 'Pipeline', 'PipelineConfig', 'PipelineCounts', '
 
 IMU_MEMORY = 4096  # samples kept for the next windows: two seconds at 2 kHz
 DEPTH_MEMORY = 8  # depth images kept; a window takes the latest one that is not younger than it
-
-LONG_GAP_NS = 1_000_000_000  # after a silence this long, images start again instead of filling it
 
 Result = TypeVar('Result')
 Observer: TypeAlias = Callable[[str, int, float], None]
@@ -69,6 +68,7 @@ class PipelineCounts:
     """Running totals; nothing that came in vanishes uncounted."""
 
     events: int = 0
+    planes: int = 0
     windows: int = 0
     windows_without_camera: int = 0
     converged: int = 0
@@ -114,7 +114,8 @@ class Pipeline:
         self._depth: deque[DepthImage] = deque(maxlen=DEPTH_MEMORY)
         self._prior: TwistPrior | None = None
         self._size: tuple[int, int] | None = None
-        self._images: _ImageStage | None = None
+        self._images: ImageStage | None = None
+        self._spikes: SpikeImageStage | None = None
         self.camera: CameraModel | None = None
         if camera is not None:
             self._set_camera(camera)
@@ -135,6 +136,8 @@ class Pipeline:
         """
         if isinstance(sample, EventArray):
             yield from self._events(sample)
+        elif isinstance(sample, SpikeStream):
+            yield from self._planes(sample)
         else:
             self._take(sample)
 
@@ -174,9 +177,19 @@ class Pipeline:
             yield from self._timed('images', events, self._images.push, self._wants('images'))
         self.counts.slicer = self._slicer.counts
 
+    def _planes(self, spikes: SpikeStream) -> Iterator[Output]:
+        if 'images' not in self.config.stages or not len(spikes):
+            return
+        if self._spikes is None:
+            self._spikes = SpikeImageStage(self.config, spikes)
+        self.counts.planes += len(spikes)
+        yield from self._timed('images', spikes, self._spikes.push, self._wants('images'))
+
     def finish(self) -> list[Output]:
-        """Close the open window at the end of a recording."""
+        """Close the open window, and read the images that wait for spikes to come, at the end of a recording."""
         outputs = list(self._through_windows(self._slicer.flush()))
+        if self._spikes is not None and self._wants('images'):
+            outputs += self._spikes.finish()
         self.counts.slicer = self._slicer.counts
         return outputs
 
@@ -204,9 +217,11 @@ class Pipeline:
         self.camera = camera
         config = self.config
         self._estimator = EgomotionEstimator(camera, config.egomotion)
-        self._flow = flow.create(config.flow.method, camera, **_parameters(config.flow, config.flow.method))
+        self._flow = flow.create(
+            config.flow.method, camera, **method_parameters(config.flow, config.flow.method)
+        )
         self._odometry = odometry.create(
-            config.odometry.method, camera, **_parameters(config.odometry, config.odometry.method)
+            config.odometry.method, camera, **method_parameters(config.odometry, config.odometry.method)
         )
 
     def _check_size(self, events: EventArray) -> None:
@@ -216,7 +231,7 @@ class Pipeline:
                 _check_camera(self.camera, size)
             self._size = size
             if 'images' in self.config.stages:
-                self._images = _ImageStage(self.config, *size)
+                self._images = ImageStage(self.config, *size)
         elif self._size != size:
             raise DataError(f'events of a {size} sensor after events of a {self._size} one (height, width)')
 
@@ -267,64 +282,8 @@ class Pipeline:
         start_s = perf_counter()
         result = function(subject, *arguments)
         if self._observer is not None:
-            t_ns = subject.t_ref_ns if isinstance(subject, EventWindow) else int(subject.t_ns[-1])
-            self._observer(stage, t_ns, perf_counter() - start_s)
+            self._observer(stage, _newest(subject), perf_counter() - start_s)
         return result
-
-
-class _ImageStage:
-    """Feeds a reconstructor and reads it at the multiples of a period, however the events are cut."""
-
-    def __init__(self, config: PipelineConfig, height: int, width: int) -> None:
-        name = config.images.method
-        self._reconstructor = images.create(
-            name, height=height, width=width, **_parameters(config.images, name)
-        )
-        self._period_ns = round(config.images.period_s * 1e9)
-        self._disorder_ns = round(config.window.max_disorder_s * 1e9)
-        self._next_ns: int | None = None
-        self._newest_ns = 0
-
-    def reconfigure(self, config: PipelineConfig) -> None:
-        """Take over live parameters: the period, and what the method reads at each image."""
-        self._period_ns = round(config.images.period_s * 1e9)
-        branch = getattr(config.images, config.images.method, None)
-        if is_dataclass(branch):
-            self._reconstructor.config = branch  # type: ignore[attr-defined]
-
-    def push(self, events: EventArray, read: bool) -> list[Output]:
-        """Add events, reading an image at every instant that they pass."""
-        next_ns, start = self._aligned(int(events.t_ns[0])), 0
-        self._newest_ns = int(events.t_ns.max())
-        outputs: list[Output] = []
-        while next_ns <= self._newest_ns:
-            stop = start + int(np.argmax(events.t_ns[start:] >= next_ns))
-            self._reconstructor.push(events[start:stop])
-            if read:
-                outputs.append(ReconstructedImage(next_ns, self._reconstructor.image(next_ns)))
-            start, next_ns = stop, next_ns + self._period_ns
-        self._reconstructor.push(events[start:])
-        self._next_ns = next_ns
-        return outputs
-
-    def push_frame(self, frame: FrameImage) -> None:
-        """Hand an ordinary frame to a method that uses frames."""
-        push_frame = getattr(self._reconstructor, 'push_frame', None)
-        if push_frame is not None:
-            push_frame(frame)
-
-    def _aligned(self, first_ns: int) -> int:
-        """The next instant to read; after a jump in time, the first multiple of the period behind it."""
-        back, ahead = self._newest_ns - self._disorder_ns, self._newest_ns + LONG_GAP_NS
-        if self._next_ns is None or not back <= first_ns <= ahead:
-            return (first_ns // self._period_ns + 1) * self._period_ns
-        return self._next_ns
-
-
-def _parameters(stage: Any, method: str) -> dict[str, Any]:
-    """The parameters of the chosen method; a plug-in without a branch of its own takes its defaults."""
-    branch = getattr(stage, method, None)
-    return flatten(branch) if is_dataclass(branch) else {}
 
 
 def _check_camera(camera: CameraModel, size: tuple[int, int]) -> None:
@@ -338,3 +297,10 @@ def _check_camera(camera: CameraModel, size: tuple[int, int]) -> None:
 def _instant(output: Output) -> int:
     """The instant that an output describes."""
     return output.t_ref_ns if isinstance(output, (EgomotionResult, FlowField)) else output.t_ns
+
+
+def _newest(subject: EventWindow | EventArray | SpikeStream) -> int:
+    """The instant that a computation is booked under."""
+    if isinstance(subject, EventWindow):
+        return subject.t_ref_ns
+    return subject.next_ns if isinstance(subject, SpikeStream) else int(subject.t_ns[-1])

@@ -8,8 +8,14 @@ from event_perception.config import param
 from event_perception.errors import ConfigError
 from event_perception.events import WindowConfig
 from event_perception.flow.motion_field import MotionFieldConfig
+from event_perception.images.ati import AtiConfig
 from event_perception.images.complementary import ComplementaryConfig
 from event_perception.images.highpass import HighpassConfig
+from event_perception.images.stp import StpConfig
+from event_perception.images.tfi import TfiConfig
+from event_perception.images.tfi_k import TfiKConfig
+from event_perception.images.tfp import TfpConfig
+from event_perception.images.tvs import TvsConfig
 from event_perception.io import RecordingConfig
 from event_perception.motion import EgomotionConfig
 from event_perception.odometry.rotation import RotationOdometryConfig
@@ -30,13 +36,20 @@ class FlowStageConfig:
 class ImagesStageConfig:
     """Which image reconstruction runs, and how often it is read."""
 
-    method: str = param('highpass', 'Registered image reconstruction.')
+    method: str = param('highpass', 'Registered image reconstruction from events.')
+    spike_method: str = param('ati', 'Registered image reconstruction from spikes.')
     period_s: float = param(
         0.02, 'Time between images, seconds; images describe its multiples.', ge=1e-3, le=10.0, live=True
     )
     save_float: bool = param(False, 'Whether `run` also writes images as float32 .npy.')
     highpass: HighpassConfig = HighpassConfig()
     complementary: ComplementaryConfig = ComplementaryConfig()
+    ati: AtiConfig = AtiConfig()
+    tfp: TfpConfig = TfpConfig()
+    tfi: TfiConfig = TfiConfig()
+    tfi_k: TfiKConfig = TfiKConfig()
+    stp: StpConfig = StpConfig()
+    tvs: TvsConfig = TvsConfig()
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from time import perf_counter
 from typing import Any
 
 from event_perception.errors import CalibrationError
-from event_perception.events import EventArray
+from event_perception.events import EventArray, SpikeStream
 from event_perception.io import Recording, open_recording, read_camera
 from event_perception.motion import CameraModel
 from event_perception.pipeline import Output, Pipeline
@@ -35,9 +35,11 @@ class Stretch:
     duration_s: float | None = None
 
 
-def describe(path: Path, *, events_topic: str | None = None) -> dict[str, Any]:
+def describe(
+    path: Path, config: PipelineConfig | None = None, *, events_topic: str | None = None
+) -> dict[str, Any]:
     """What a recording holds, as a plain tree."""
-    return finite(open_recording(path, events_topic=events_topic).describe())
+    return finite(_open(path, config or PipelineConfig(), events_topic).describe())
 
 
 def run_recording(
@@ -90,7 +92,7 @@ class _Run:
         """Process everything; returns the metrics."""
         start = perf_counter()
         for sample in recording.samples(start_s=stretch.start_s, duration_s=stretch.duration_s):
-            if isinstance(sample, EventArray) and len(sample):
+            if isinstance(sample, (EventArray, SpikeStream)) and len(sample):
                 self._follow(sample, progress)
             self._store(self._pipeline.push(sample))
         self._store(self._pipeline.finish())
@@ -100,11 +102,12 @@ class _Run:
         )
         return metrics | {'left_out': _logged(recording.warnings())}
 
-    def _follow(self, events: EventArray, progress: Progress | None) -> None:
+    def _follow(self, sample: EventArray | SpikeStream, progress: Progress | None) -> None:
         """Note the time reached, and take a picture of warped events now and then."""
+        first_ns, last_ns = _span_ns(sample)
         if self._first_ns is None:
-            self._first_ns = int(events.t_ns[0])
-        self._last_ns = max(self._last_ns, int(events.t_ns[-1]))
+            self._first_ns = first_ns
+        self._last_ns = max(self._last_ns, last_ns)
         if self._pipeline.config.needs_camera:
             due = self._pipeline.counts.windows % WARPED_EVERY == 0
             (self._pipeline.active.add if due else self._pipeline.active.discard)('warped')
@@ -122,6 +125,12 @@ class _Run:
         return 0.0 if self._first_ns is None else (self._last_ns - self._first_ns) * 1e-9
 
 
+def _span_ns(sample: EventArray | SpikeStream) -> tuple[int, int]:
+    if isinstance(sample, SpikeStream):
+        return sample.start_ns, sample.next_ns
+    return int(sample.t_ns[0]), int(sample.t_ns[-1])
+
+
 @contextmanager
 def log_to(path: Path) -> Iterator[None]:
     """Write what the package logs into a file, too."""
@@ -134,6 +143,10 @@ def log_to(path: Path) -> Iterator[None]:
     finally:
         root.removeHandler(handler)
         handler.close()
+
+
+def _open(path: Path, config: PipelineConfig, events_topic: str | None) -> Recording:
+    return open_recording(path, config=config.recording, events_topic=events_topic, spikes=config.spikes)
 
 
 def _camera(recording: Recording, file: Path | None, config: PipelineConfig) -> CameraModel | None:

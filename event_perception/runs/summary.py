@@ -58,6 +58,7 @@ def summarise(
         'recording': {
             'duration_s': recorded_s,
             'events': counts.events,
+            'spike_planes': counts.planes,
             'rate_mev_s': _rate(counts.events, recorded_s),
         },
         'processing': {

@@ -1,0 +1,105 @@
+# Copyright 2026 The event_perception authors
+# SPDX-License-Identifier: Apache-2.0
+"""Feeding a reconstructor and reading it at regular instants, however the stream is cut into pieces."""
+
+from dataclasses import is_dataclass
+from typing import Any
+
+import numpy as np
+
+from event_perception import images
+from event_perception.config import flatten
+from event_perception.events import EventArray, FrameImage, SpikeStream
+from event_perception.images.frame import ReconstructedImage
+from event_perception.pipeline_config import PipelineConfig
+
+LONG_GAP_NS = 1_000_000_000  # after a silence this long, images start again instead of filling it
+
+
+class ImageStage:
+    """Images from events, at the multiples of a period."""
+
+    def __init__(self, config: PipelineConfig, height: int, width: int) -> None:
+        name = config.images.method
+        self._reconstructor = images.create(
+            name, height=height, width=width, **method_parameters(config.images, name)
+        )
+        self._period_ns = round(config.images.period_s * 1e9)
+        self._disorder_ns = round(config.window.max_disorder_s * 1e9)
+        self._next_ns: int | None = None
+        self._newest_ns = 0
+
+    def reconfigure(self, config: PipelineConfig) -> None:
+        """Take over live parameters: the period, and what the method reads at each image."""
+        self._period_ns = round(config.images.period_s * 1e9)
+        branch = getattr(config.images, config.images.method, None)
+        if is_dataclass(branch):
+            self._reconstructor.config = branch  # type: ignore[attr-defined]
+
+    def push(self, events: EventArray, read: bool) -> list[ReconstructedImage]:
+        """Add events, reading an image at every instant that they pass."""
+        next_ns, start = self._aligned(int(events.t_ns[0])), 0
+        self._newest_ns = int(events.t_ns.max())
+        outputs: list[ReconstructedImage] = []
+        while next_ns <= self._newest_ns:
+            stop = start + int(np.argmax(events.t_ns[start:] >= next_ns))
+            self._reconstructor.push(events[start:stop])
+            if read:
+                outputs.append(ReconstructedImage(next_ns, self._reconstructor.image(next_ns)))
+            start, next_ns = stop, next_ns + self._period_ns
+        self._reconstructor.push(events[start:])
+        self._next_ns = next_ns
+        return outputs
+
+    def push_frame(self, frame: FrameImage) -> None:
+        """Hand an ordinary frame to a method that uses frames."""
+        push_frame = getattr(self._reconstructor, 'push_frame', None)
+        if push_frame is not None:
+            push_frame(frame)
+
+    def _aligned(self, first_ns: int) -> int:
+        """The next instant to read; after a jump in time, the first multiple of the period behind it."""
+        back, ahead = self._newest_ns - self._disorder_ns, self._newest_ns + LONG_GAP_NS
+        if self._next_ns is None or not back <= first_ns <= ahead:
+            return (first_ns // self._period_ns + 1) * self._period_ns
+        return self._next_ns
+
+
+class SpikeImageStage:
+    """Images from spikes, at the multiples of a period, as late as the method needs to see beyond them."""
+
+    def __init__(self, config: PipelineConfig, spikes: SpikeStream) -> None:
+        name = config.images.spike_method
+        self._reconstructor = images.create(
+            name, height=spikes.height, width=spikes.width, **method_parameters(config.images, name)
+        )
+        self._lookahead_planes: int = getattr(self._reconstructor, 'lookahead_planes', 0)
+        self._period_ns = round(config.images.period_s * 1e9)
+        self._next_ns: int | None = None
+        self._end_ns = 0
+
+    def push(self, spikes: SpikeStream, read: bool) -> list[ReconstructedImage]:
+        """Add planes, reading an image at every instant that has been seen far enough beyond."""
+        if self._next_ns is None or not 0 <= spikes.start_ns - self._end_ns < LONG_GAP_NS:
+            self._next_ns = -(-spikes.start_ns // self._period_ns) * self._period_ns
+        self._reconstructor.push(spikes)
+        self._end_ns = spikes.next_ns
+        return self._read_before(spikes.next_ns - self._lookahead_planes * spikes.plane_period_ns, read)
+
+    def finish(self) -> list[ReconstructedImage]:
+        """The images whose future did not come any more."""
+        return self._read_before(self._end_ns, True)
+
+    def _read_before(self, end_ns: int, read: bool) -> list[ReconstructedImage]:
+        outputs = []
+        while self._next_ns is not None and self._next_ns < end_ns:
+            if read:
+                outputs.append(ReconstructedImage(self._next_ns, self._reconstructor.image(self._next_ns)))
+            self._next_ns += self._period_ns
+        return outputs
+
+
+def method_parameters(stage: Any, method: str) -> dict[str, Any]:
+    """The parameters of the chosen method; a plug-in without a branch of its own takes its defaults."""
+    branch = getattr(stage, method, None)
+    return flatten(branch) if is_dataclass(branch) else {}
