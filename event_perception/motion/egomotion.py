@@ -53,6 +53,7 @@ class _Problem:
     window: EventWindow
     events: BearingEvents
     prior: TwistPrior | None
+    stamp_ns: int  # the instant that the result is to describe
 
     @property
     def duration_s(self) -> float:
@@ -106,13 +107,14 @@ class EgomotionEstimator:
         Raises:
             DataError: If the events, or the depth image, are of another size than the camera.
         """
-        window = self._shortened(self._window(events), prior)
+        whole = self._window(events)
+        window = self._shortened(covered(whole, LEAST_COVERED), prior)
         if depth is not None:
-            return self._update_rigid(window, self._fresh(prior, window.t_ref_ns), depth)
+            return self._update_rigid(whole, self._fresh(prior, whole.t_ref_ns), depth)
         bearings, _ = bearing_events(window, self.camera)
         if len(bearings) < self.config.health.min_events:
-            return self._refused(window, len(bearings))
-        problem = _Problem(window, bearings, self._fresh(prior, window.t_ref_ns))
+            return self._refused(whole, len(bearings))
+        problem = _Problem(window, bearings, self._fresh(prior, window.t_ref_ns), whole.t_ref_ns)
         start, spent = self._search(problem)
         refined = self._refine(problem, start)
         for _ in range(self.config.robust.iterations):
@@ -128,7 +130,7 @@ class EgomotionEstimator:
                 f'{self.camera.width}x{self.camera.height}; use the calibration of this camera'
             )
         if isinstance(events, EventWindow):
-            return covered(events, LEAST_COVERED)
+            return events
         return EventWindow.from_events(
             events, t0_ns=None if len(events) else 0, t1_ns=None if len(events) else 0
         )
@@ -247,13 +249,13 @@ class EgomotionEstimator:
         else:
             self.reset()
         twist_covariance = np.full((6, 6), np.nan)
-        unmodelled = self._unmodelled(T, len(refined.x)) ** 2 * np.eye(3)
-        twist_covariance[3:, 3:] = refined.covariance[:3, :3] + unmodelled
+        omega, omega_covariance = self._at_stamp(problem, refined)
+        twist_covariance[3:, 3:] = omega_covariance
         return EgomotionResult(
             t0_ns=window.t0_ns,
             t1_ns=window.t1_ns,
-            t_ref_ns=window.t_ref_ns,
-            omega=refined.x[:3] if np.isfinite(refined.x).all() else np.zeros(3),
+            t_ref_ns=problem.stamp_ns,
+            omega=omega if np.isfinite(omega).all() else np.zeros(3),
             v=np.full(3, np.nan),
             covariance=twist_covariance,
             converged=reason is None,
@@ -262,6 +264,21 @@ class EgomotionEstimator:
             n_evaluations=refined.n_evaluations + round(spent),
             contrast_gain=refined.gain,
         )
+
+    def _at_stamp(self, problem: _Problem, refined: Refined) -> tuple[Vector, Vector]:
+        """Rate and covariance at the instant asked for, which a shortened window has off its middle."""
+        T, n = problem.duration_s, len(refined.x)
+        if not np.isfinite(refined.covariance).all():
+            return refined.x[:3], np.diag(np.full(3, np.inf))
+        offset_s = (problem.stamp_ns - problem.window.t_ref_ns) * 1e-9
+        unmodelled = self._unmodelled(T, n)
+        if n > 3:
+            carry = np.hstack([np.eye(3), offset_s / T * np.eye(3)])
+            unmodelled += 0.5 * self.config.uncertainty.jerk_rad_s3 * offset_s**2
+        else:
+            carry = np.eye(3)
+            unmodelled += self.config.acceleration_sigma_rad_s2 * abs(offset_s)
+        return carry @ refined.x, carry @ refined.covariance @ carry.T + unmodelled**2 * np.eye(3)
 
     def _update_rigid(
         self, window: EventWindow, prior: TwistPrior | None, depth: DepthImage
