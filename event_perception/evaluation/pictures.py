@@ -51,10 +51,12 @@ def typical_speed(field: FlowField) -> float:
 
 def flow_colours(flow_px_s: NDArray[np.floating], max_px_s: float) -> Picture:
     """Colours of flow vectors (2, H, W): rightward red, downward yellow-green, then cyan and violet."""
-    angle = np.rad2deg(np.arctan2(flow_px_s[1], flow_px_s[0])) % 360
-    share = np.clip(np.hypot(*flow_px_s) / max_px_s, 0, 1)
-    hsv = np.stack([angle, share, 1 - 0.12 * share], axis=-1).astype(np.float32)
-    return _bgr(np.rint(255 * cv2.cvtColor(hsv, cv2.COLOR_HSV2BGR)))
+    u, v = (np.ascontiguousarray(part, np.float32) for part in flow_px_s)
+    speed, angle = cv2.cartToPolar(u, v, angleInDegrees=True)
+    share = np.minimum(speed * np.float32(255 / max_px_s), 255)
+    hsv = np.empty((*u.shape, 3), np.uint8)  # of bytes: a node draws this at every window
+    hsv[..., 0], hsv[..., 1], hsv[..., 2] = angle * np.float32(255.9 / 360), share, 255 - 0.12 * share
+    return _bgr(cv2.cvtColor(hsv, cv2.COLOR_HSV2BGR_FULL))
 
 
 def events_picture(image: NDArray[np.floating], *, scale: float | None = None) -> Picture:

@@ -35,6 +35,13 @@ class OutputConfig:
     flow_full_scale_px_s: float = param(
         500.0, 'Speed that is drawn in full colour on `~/flow_image`, px/s.', ge=1.0, live=True
     )
+    picture_period_s: float = param(
+        0.04,
+        'Time between the pictures for people, `~/flow_image` and `~/iwe`, seconds; 0 for one a window.',
+        ge=0.0,
+        le=60.0,
+        live=True,
+    )
     path_period_s: float = param(0.1, 'Time between poses of `~/path`, seconds.', ge=0.001)
     path_length: int = param(2000, 'Most poses of `~/path`; the oldest go first.', ge=2)
 

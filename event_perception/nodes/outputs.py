@@ -7,6 +7,8 @@ What costs something is made only while somebody listens. An estimate that did n
 
 from collections.abc import Callable, Sequence
 from functools import partial
+from math import inf
+from time import monotonic
 
 import numpy as np
 from geometry_msgs.msg import TwistWithCovarianceStamped
@@ -65,6 +67,7 @@ class Outputs:
         self._stages = frozenset(stages)
         self._to_ros_ns, self._camera_frame, self._camera = to_ros_ns, camera_frame, camera
         self._statistics = statistics
+        self._drawn_s: dict[str, float] = {}
         outlet = partial(Outlet, node, statistics=statistics)
         if 'egomotion' in stages:
             self._twist = outlet(TwistWithCovarianceStamped, '~/twist')
@@ -79,7 +82,7 @@ class Outputs:
     def wanted(self) -> set[str]:
         """Stages to compute now. Odometry adds up what it sees, so it never rests; egomotion feeds it."""
         wanted = set(self._stages)
-        if 'egomotion' in wanted and self._warped.watched:
+        if 'egomotion' in wanted and self._warped.watched and self._is_due('iwe'):
             wanted.add('warped')
         if 'flow' in wanted and not (self._flow.watched or self._flow_image.watched):
             wanted.discard('flow')
@@ -118,10 +121,10 @@ class Outputs:
     def _send_flow(self, field: FlowField) -> None:
         stamp = self._stamp(field.t_ref_ns)
         self._flow.send(lambda m: fill_image(m, flow_pixels(field), '32FC2', **stamp))
-        scale = self.config.output.flow_full_scale_px_s
-        self._flow_image.send(
-            lambda m: fill_image(m, flow_picture(field, max_px_s=scale, legend=False), 'bgr8', **stamp)
-        )
+        if self._flow_image.watched and self._is_due('flow_image'):
+            self._drawn_s['flow_image'] = monotonic()
+            picture = flow_picture(field, max_px_s=self.config.output.flow_full_scale_px_s, legend=False)
+            self._flow_image.send(lambda m: fill_image(m, picture, 'bgr8', **stamp))
 
     def _send_image(self, image: ReconstructedImage) -> None:
         stamp, encoding = self._stamp(image.t_ns), self.config.output.image_encoding
@@ -131,9 +134,14 @@ class Outputs:
             self._camera_info.send(lambda m: fill_camera_info(m, camera, **stamp))
 
     def _send_warped(self, warped: WarpedEvents) -> None:
+        self._drawn_s['iwe'] = monotonic()
         brightest = max(float(warped.warped.max()), 1.0)
         pixels = quantised(warped.warped / np.float32(brightest), 'mono8')
         self._warped.send(lambda m: fill_image(m, pixels, 'mono8', **self._stamp(warped.t_ns)))
+
+    def _is_due(self, picture: str) -> bool:
+        """Whether the next picture for people may be drawn: by the wall, that is what people look at."""
+        return monotonic() - self._drawn_s.get(picture, -inf) >= self.config.output.picture_period_s
 
     def _stamp(self, t_ns: int) -> dict:
         return {'t_ns': self._to_ros_ns(t_ns), 'frame_id': self._camera_frame()}

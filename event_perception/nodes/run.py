@@ -3,6 +3,7 @@
 """From process start to exit code: initialise ROS, run one node until a signal ends it, clean up."""
 
 import signal
+import sys
 import threading
 from collections.abc import Callable
 from typing import Protocol
@@ -16,6 +17,7 @@ from rclpy.signals import SignalHandlerOptions
 
 from event_perception.errors import EventPerceptionError
 
+SWITCH_INTERVAL_S = 0.0005  # how long one thread keeps the interpreter while the worker waits; Python has 5 ms
 POLL_S = 0.1  # how soon a signal or the end of the work is seen
 
 
@@ -44,6 +46,7 @@ def run(make: Callable[[], Runnable], arguments: list[str] | None = None) -> int
         0 after a signal or when its work is done, 1 if it could not start or met an unexpected error.
     """
     cv2.setNumThreads(1)  # its pool is no faster on images of this size and takes the cores of other nodes
+    sys.setswitchinterval(SWITCH_INTERVAL_S)
     ended = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: ended.set())
