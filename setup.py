@@ -17,7 +17,9 @@ NODES = (
     'perception_node',
     'replay_node',
     'recorder_node',
+    'simulator_node',
     'sim_camera_node',
+    'sim_truth_node',
 )
 
 
@@ -63,7 +65,13 @@ setup(
         'backports.zstd',
         'torch>=1.13,<=2.13.0',
     ],
-    extras_require={'test': ['pytest', 'hypothesis', 'pytest-timeout'], 'aedat': ['aedat']},
+    extras_require={
+        'test': ['pytest', 'hypothesis', 'pytest-timeout'],
+        'aedat': ['aedat'],
+        'aedat-write': ['dv-processing'],
+        'hdf5': ['h5py'],
+        'sim': ['mujoco>=3'],
+    },
     zip_safe=False,
     author='The event_perception authors',
     maintainer='The event_perception authors',
