@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from event_perception import flow, odometry
-from event_perception.errors import CalibrationError, DataError
+from event_perception.errors import CalibrationError, ConfigError, DataError
 from event_perception.events import (
     DepthImage,
     EventArray,
@@ -39,6 +39,7 @@ from event_perception.motion import (
     EgomotionResult,
     image_of_warped_events,
 )
+from event_perception.motion.gyro_prior import GyroPrior
 from event_perception.odometry.estimate import OdometryEstimate
 from event_perception.pipeline_config import STAGES, PipelineConfig
 
@@ -113,6 +114,7 @@ class Pipeline:
         self._imu: deque[ImuSample] = deque(maxlen=IMU_MEMORY)
         self._depth: deque[DepthImage] = deque(maxlen=DEPTH_MEMORY)
         self._prior: TwistPrior | None = None
+        self._gyro = _gyro_prior(self.config) if self.config.fusion.use_gyro else None
         self._size: tuple[int, int] | None = None
         self._images: ImageStage | None = None
         self._spikes: SpikeImageStage | None = None
@@ -153,6 +155,8 @@ class Pipeline:
     @_take.register
     def _(self, sample: ImuSample) -> None:
         self._imu.append(sample)
+        if self._gyro is not None:
+            self._gyro.push(sample)
 
     @_take.register
     def _(self, sample: DepthImage) -> None:
@@ -207,6 +211,8 @@ class Pipeline:
         self._prior = None
         self._imu.clear()
         self._depth.clear()
+        if self._gyro is not None:
+            self._gyro.reset()
         if self.camera is not None:
             self._estimator.reset()
             self._odometry.reset()
@@ -251,7 +257,7 @@ class Pipeline:
         egomotion = self._egomotion(window)
         if self._wants('egomotion'):
             yield egomotion
-        depth = self._latest_depth(window.t1_ns)
+        depth = self._latest_depth(window.t_ref_ns)
         if self._wants('odometry'):
             imu = tuple(s for s in self._imu if s.t_ns < window.t1_ns)
             yield self._timed('odometry', window, self._odometry.update, egomotion, depth, imu)
@@ -261,7 +267,11 @@ class Pipeline:
             yield self._timed('warped', window, self._warped, egomotion)
 
     def _egomotion(self, window: EventWindow) -> EgomotionResult:
-        result = self._timed('egomotion', window, self._estimator.update, self._prior)
+        gyro = None if self._gyro is None else self._gyro.prior(window.t0_ns, window.t1_ns)
+        depth = self._latest_depth(window.t_ref_ns) if self.config.fusion.use_depth else None
+        result = self._timed('egomotion', window, self._estimator.update, gyro or self._prior, depth)
+        if self._gyro is not None and gyro is not None:
+            self._gyro.learn(result, gyro)
         self.counts.evaluations += result.n_evaluations
         self.counts.converged += result.converged
         return result
@@ -273,7 +283,8 @@ class Pipeline:
         )
 
     def _latest_depth(self, t_ns: int) -> DepthImage | None:
-        return next((depth for depth in reversed(self._depth) if depth.t_ns < t_ns), None)
+        oldest_ns = t_ns - round(self.config.fusion.max_depth_age_s * 1e9)
+        return next((depth for depth in reversed(self._depth) if oldest_ns <= depth.t_ns <= t_ns), None)
 
     def _wants(self, *stages: str) -> bool:
         return not self.active.isdisjoint(stages)
@@ -284,6 +295,13 @@ class Pipeline:
         if self._observer is not None:
             self._observer(stage, _newest(subject), perf_counter() - start_s)
         return result
+
+
+def _gyro_prior(config: PipelineConfig) -> GyroPrior:
+    rotation = np.array(config.fusion.R_camera_imu or np.eye(3).ravel())
+    if rotation.size != 9:
+        raise ConfigError(f'fusion.R_camera_imu has {rotation.size} numbers; a rotation has nine, row by row')
+    return GyroPrior(rotation.reshape(3, 3), config.fusion.gyro)
 
 
 def _check_camera(camera: CameraModel, size: tuple[int, int]) -> None:

@@ -18,6 +18,7 @@ from event_perception.images.tfp import TfpConfig
 from event_perception.images.tvs import TvsConfig
 from event_perception.io import RecordingConfig
 from event_perception.motion import EgomotionConfig
+from event_perception.motion.gyro_prior import GyroConfig
 from event_perception.odometry.rotation import RotationOdometryConfig
 
 STAGES = ('egomotion', 'flow', 'images', 'odometry')
@@ -61,6 +62,23 @@ class OdometryStageConfig:
 
 
 @dataclass(frozen=True, slots=True)
+class FusionConfig:
+    """What helps egomotion beside events."""
+
+    use_gyro: bool = param(False, 'Whether IMU samples steer egomotion, with their bias estimated.')
+    R_camera_imu: tuple[float, ...] = param(
+        (),
+        'Rotation from the IMU frame to the optical frame, nine numbers row by row; empty where samples are in '
+        'the optical frame already, as nodes give them.',
+    )
+    use_depth: bool = param(False, 'Whether depth images let egomotion estimate the velocity as well.')
+    max_depth_age_s: float = param(
+        0.15, 'Depth images older than this are not used, seconds.', ge=0.0, le=10.0
+    )
+    gyro: GyroConfig = GyroConfig()
+
+
+@dataclass(frozen=True, slots=True)
 class SpikesConfig:
     """What a raw spike file does not say about itself."""
 
@@ -81,6 +99,7 @@ class PipelineConfig:
     flow: FlowStageConfig = FlowStageConfig()
     images: ImagesStageConfig = ImagesStageConfig()
     odometry: OdometryStageConfig = OdometryStageConfig()
+    fusion: FusionConfig = FusionConfig()
     recording: RecordingConfig = RecordingConfig()
     spikes: SpikesConfig = SpikesConfig()
 
