@@ -15,6 +15,7 @@ import event_perception
 ROS_MODULES = {'rclpy', 'launch', 'launch_ros', 'ament_index_python'}
 DISTRIBUTION_OF = {'cv2': 'opencv-python-headless', 'yaml': 'PyYAML', 'backports': 'backports.zstd'}
 BROUGHT_ALONG = {'compression', 'llvmlite'}  # by Python 3.14, by numba
+OPTIONAL = {'dv_processing'}  # imported only when asked for, with an error that says how to install it
 
 
 @pytest.fixture(scope='module')
