@@ -9,18 +9,7 @@ from setuptools import find_packages, setup
 
 NAME = 'event_perception'
 ROOT = Path(__file__).resolve().parent
-NODES = (
-    'egomotion_node',
-    'flow_node',
-    'reconstruction_node',
-    'odometry_node',
-    'perception_node',
-    'replay_node',
-    'recorder_node',
-    'simulator_node',
-    'sim_camera_node',
-    'sim_truth_node',
-)
+NODES = sorted(path.stem for path in (ROOT / NAME / 'nodes').glob('*_node.py'))
 
 
 def version():

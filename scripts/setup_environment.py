@@ -61,7 +61,8 @@ def run_steps(ros: str | None) -> None:
         inputs = sorted(p for p in (ROOT / 'interfaces' / package).rglob('*') if p.is_file())
         chain.step(f'messages {package}', inputs, lambda package=package: build_interface(package, ros))
     inputs = [ROOT / 'setup.py', ROOT / 'package.xml', ROOT / 'event_perception' / '__init__.py']
-    chain.step('event_perception itself', inputs, install_package)
+    commands = ' '.join(path.stem for path in sorted((ROOT / 'event_perception' / 'nodes').glob('*_node.py')))
+    chain.step('event_perception itself', inputs, install_package, words=commands)
     say('ready')
 
 
@@ -71,9 +72,9 @@ class Chain:
     def __init__(self, seed: str) -> None:
         self._digest = hashlib.sha256(seed.encode())
 
-    def step(self, name: str, inputs: Iterable[Path], action: Callable[[], None]) -> None:
+    def step(self, name: str, inputs: Iterable[Path], action: Callable[[], None], *, words: str = '') -> None:
         """Run the action unless its stamp says that nothing has changed since it last succeeded."""
-        self._digest.update(name.encode())
+        self._digest.update(f'{name} {words}'.encode())
         for path in inputs:
             self._digest.update(path.read_bytes())
         stamp = STAMPS / name.replace(' ', '_')
