@@ -5,6 +5,7 @@
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from scipy.spatial.transform import Rotation
@@ -185,9 +186,17 @@ def file_sequence(
     )
 
 
+def _mujoco_sequence(**arguments: Any) -> SimulatedSequence:
+    """The table of ``mujoco_table``; MuJoCo is an extra and is loaded only here."""
+    from event_perception.simulation.mujoco_table import mujoco_sequence
+
+    return mujoco_sequence(**arguments)
+
+
 TABLE_MOTIONS = ('orbit', 'orbit_fast', 'orbit_varied', 'radial', 'vertical')
 
 _BUILDERS: dict[str, Callable[..., SimulatedSequence]] = {
+    'mujoco': lambda **k: _mujoco_sequence(**k),
     'room': room_sequence,
     'room_walker': lambda **k: room_sequence(walker_m_s=1.0, name='room_walker', **k),
     'rotation': rotation_sequence,
