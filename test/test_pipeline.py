@@ -10,13 +10,15 @@ import pytest
 
 from event_perception.config import build, update
 from event_perception.errors import CalibrationError, ConfigError, DataError
-from event_perception.events import EventArray, FrameImage, WindowConfig, concatenate
+from event_perception.events import EventArray, FrameImage, SpikeStream, WindowConfig, concatenate
 from event_perception.flow.field import FlowField
 from event_perception.images.frame import ReconstructedImage
 from event_perception.io import open_recording, read_camera
 from event_perception.motion import EgomotionResult
 from event_perception.odometry.estimate import OdometryEstimate
 from event_perception.pipeline import Pipeline, PipelineConfig, WarpedEvents
+from event_perception.simulation.imu import ImuConfig
+from event_perception.simulation.rotations import rotation_sequence
 
 
 @pytest.fixture(scope='module')
@@ -137,3 +139,45 @@ def test_frames_reach_a_method_that_uses_them(events):
     pipeline.push(FrameImage(int(events.t_ns[100]), bright))
     image = kinds(run(pipeline, events[101:], 5000), ReconstructedImage)[-1]
     assert image.value.mean() > 0.5
+
+
+@pytest.fixture(scope='module')
+def turning():
+    """A simulated turn of 0.3 s with an IMU, its samples between the events, and the truth."""
+    sequence = rotation_sequence(seed=4, duration_s=0.3, omega_rms_rad_s=1.5)
+    samples = [*sequence.chunks(), *sequence.imu(ImuConfig()).samples('imu')]
+    return sequence, sorted(samples, key=lambda s: int(s.t_ns[-1]) if isinstance(s, EventArray) else s.t_ns)
+
+
+def rate_error(sequence, samples, flat):
+    pipeline = Pipeline(build(PipelineConfig, flat | {'stages': ['egomotion']}), sequence.camera)
+    results = [r for sample in samples for r in pipeline.push(sample)]
+    truth = sequence.omega(np.array([r.t_ref_ns for r in results]))
+    return float(np.sqrt(np.mean((np.array([r.omega for r in results]) - truth) ** 2)))
+
+
+def test_a_gyro_makes_egomotion_better(turning):
+    sequence, samples = turning
+    alone, aided = (rate_error(sequence, samples, {'fusion.use_gyro': use}) for use in (False, True))
+    assert aided < 0.9 * alone
+
+
+def test_a_rotation_of_the_imu_that_is_none_is_refused():
+    flat = {'fusion.use_gyro': True, 'fusion.R_camera_imu': [1.0, 0.0, 0.0]}
+    with pytest.raises(ConfigError, match='nine'):
+        Pipeline(build(PipelineConfig, flat))
+    flat['fusion.R_camera_imu'] = [2.0, 0, 0, 0, 1.0, 0, 0, 0, 1.0]
+    with pytest.raises(CalibrationError, match='rotation matrix'):
+        Pipeline(build(PipelineConfig, flat))
+
+
+def test_spikes_become_images_at_the_multiples_of_the_period():
+    rng = np.random.default_rng(1)
+    planes = (rng.random((1500, 12, 16)) < 0.3).astype(np.uint8)
+    spikes = SpikeStream(planes, height=12, width=16, plane_period_ns=50_000, start_ns=3_000_000)
+    pipeline = Pipeline(build(PipelineConfig, {'stages': ['images']}))
+    outputs = [image for start in range(0, 1500, 200) for image in pipeline.push(spikes[start : start + 200])]
+    outputs += pipeline.finish()
+    assert [image.t_ns for image in outputs] == [20_000_000, 40_000_000, 60_000_000]
+    assert all(abs(image.value.mean() - 0.3) < 0.02 for image in outputs)
+    assert pipeline.counts.planes == 1500
