@@ -11,11 +11,12 @@ export VENV
 export AMENT_PREFIX_PATH := $(if $(AMENT_PREFIX_PATH),$(AMENT_PREFIX_PATH):)$(VENV)
 export LD_LIBRARY_PATH   := $(if $(LD_LIBRARY_PATH),$(LD_LIBRARY_PATH):)$(VENV)/lib
 
-.PHONY: help setup demo test bench params clean
+.PHONY: help setup demo demo-sim test bench params clean
 
 help:
 	@echo 'make setup   the environment only: .venv with everything needed'
 	@echo 'make demo    run the pipeline on the bundled recording and write a report'
+	@echo 'make demo-sim  simulate a robot, run the pipeline on it and compare with the truth'
 	@echo 'make test    formatting, lint, types and tests'
 	@echo 'make bench   measure speed and accuracy'
 	@echo 'make params  write config/ and docs/parameters.md from the declared parameters'
@@ -26,6 +27,9 @@ setup:
 
 demo: setup
 	@$(BIN)/event-perception demo
+
+demo-sim: setup
+	@$(BIN)/event-perception demo --sim -o demo_sim_report
 
 bench: setup
 	@$(BIN)/event-perception bench

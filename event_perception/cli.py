@@ -107,6 +107,7 @@ def _add_bench(commands: Any) -> None:
 def _add_demo(commands: Any) -> None:
     command = commands.add_parser('demo', help='play the bundled recording through ROS 2 and report')
     command.add_argument('-o', '--output', type=Path, default=Path('demo_report'), metavar='DIR')
+    command.add_argument('--sim', action='store_true', help='a simulated robot with exact truth instead')
     command.set_defaults(command=_demo)
 
 
@@ -185,8 +186,10 @@ def _bench(options: argparse.Namespace) -> None:
 
 def _demo(options: argparse.Namespace) -> None:
     from event_perception.runs.demo import run_demo
+    from event_perception.runs.demo_sim import run_demo_sim
 
-    table = run_demo(options.output, say=lambda text: print(text, flush=True))
+    run_one = run_demo_sim if options.sim else run_demo
+    table = run_one(options.output, say=lambda text: print(text, flush=True))
     print(_table(table))
     print(f'report: {options.output / "report.html"}')
 

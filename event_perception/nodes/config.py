@@ -120,3 +120,7 @@ class RecorderConfig:
     window_s: float = param(
         0.02, 'Length of its windows, seconds: latency is counted from their ends.', ge=1e-4, le=1.0
     )
+    pictures: tuple[str, ...] = param(('flow', 'image', 'iwe'), 'Which pictures are recorded.')
+    picture_period_s: float = param(
+        0.0, 'Of each kind, the first picture in every such period is kept, seconds; 0 keeps all.', ge=0.0
+    )

@@ -62,17 +62,17 @@ class RecorderNode:
         self._diagnostics: dict[str, str] = {}
         self._seen = 0
         self._pictures: list[tuple[str, Image]] = []
-        self._subscribe(config.source.rstrip('/'))
+        self._picture_period_ns = max(round(config.picture_period_s * 1e9), 1)
+        self._latest_period: dict[str, int] = {}
+        self._subscribe(config.source.rstrip('/'), config.pictures)
 
-    def _subscribe(self, source: str) -> None:
+    def _subscribe(self, source: str, pictures: tuple[str, ...]) -> None:
         for kind, topic, callback, quality in (
             (EventPacket, 'events', self._on_packet, EVENTS),
             (TwistWithCovarianceStamped, f'{source}/twist', self._on_twist, RESULTS),
             (Odometry, f'{source}/odometry', self._on_odometry, RESULTS),
-            (Image, f'{source}/flow', partial(self._on_picture, 'flow'), RESULTS),
-            (Image, f'{source}/image', partial(self._on_picture, 'image'), RESULTS),
-            (Image, f'{source}/iwe', partial(self._on_picture, 'iwe'), RESULTS),
             (DiagnosticArray, '/diagnostics', self._on_diagnostics, RESULTS),
+            *((Image, f'{source}/{name}', partial(self._on_picture, name), RESULTS) for name in pictures),
         ):
             self.node.create_subscription(kind, topic, callback, quality)
 
@@ -119,6 +119,10 @@ class RecorderNode:
     def _on_picture(self, topic: str, message: Image) -> None:
         """Pictures are written when nothing comes, so that writing takes no time from those who publish."""
         self._counts[topic] += 1
+        period = header_ns(message) // self._picture_period_ns
+        if self._latest_period.get(topic) == period:
+            return
+        self._latest_period[topic] = period
         self._pictures.append((topic, message))
         if len(self._pictures) >= MOST_WAITING:
             self._write_pictures()

@@ -27,7 +27,12 @@ class SimulatorConfig:
     odom_topic: str = param('', 'nav_msgs/Odometry of the robot that carries the camera, empty for none.')
     outputs: tuple[str, ...] = param(('events',), 'What to publish: events, spikes.')
     encoding: Literal['mono', 'libcaer_cmp', 'evt3'] = param('mono', 'Encoding of the event packets.')
-    packet_duration_s: float = param(0.004, 'Time that one packet spans, seconds.', ge=1e-4, le=1.0)
+    packet_duration_s: float = param(
+        0.02,
+        'Most time that one packet spans, seconds; all of a frame come at once, so shorter gains nothing.',
+        ge=1e-4,
+        le=1.0,
+    )
     queue_frames: int = param(3, 'Most frames that wait; beyond it the oldest is dropped.', ge=1, le=100)
     reliable: bool = param(
         False, 'Whether to ask for reliable delivery of images, as Isaac Sim offers; else best effort.'
@@ -61,7 +66,7 @@ class SimCameraConfig:
     rate: float = param(1.0, 'Speed against the wall clock, 1 is real time.', ge=0.001, le=1000.0)
     stereo: bool = param(False, 'Whether there is a right camera too.')
     depth: bool = param(True, 'Whether depth is published.')
-    truth_period_s: float = param(0.1, 'Time between fields of true flow, seconds.', ge=0.001)
+    truth_period_s: float = param(0.2, 'Time between fields of true flow, seconds.', ge=0.001)
     truth_phase_s: float = param(
         0.01, 'When the first field of true flow is, seconds: the middle of a window of 20 ms.', ge=0.0
     )

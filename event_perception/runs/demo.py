@@ -55,11 +55,7 @@ def run_demo(directory: Path, *, say: Say) -> dict[str, Any]:
     """
     if directory.exists() and any(directory.iterdir()):
         raise DataError(f'{directory} is not empty; remove it or give another folder with -o')
-    for module in ('rclpy', 'event_camera_msgs'):
-        if find_spec(module) is None:
-            raise EventPerceptionError(
-                f'the demo needs ROS 2 and {module} is not importable: source a ROS 2 environment, or run `make demo`'
-            )
+    require_ros()
     bag, camera_file = recording('apriltags'), shared_file('config/davis346.yaml')
     published = _through_ros(bag, camera_file, directory, say)
     say('the same recording without ROS')
@@ -67,6 +63,19 @@ def run_demo(directory: Path, *, say: Say) -> dict[str, Any]:
     table = _table(directory, published)
     write_report(directory, title='event_perception: demo', note=NOTE, extra=table, lead=_latency(directory))
     return table
+
+
+def require_ros() -> None:
+    """Check that the nodes can be started.
+
+    Raises:
+        EventPerceptionError: If ROS 2 or its messages are not there.
+    """
+    for module in ('rclpy', 'event_camera_msgs'):
+        if find_spec(module) is None:
+            raise EventPerceptionError(
+                f'the demo needs ROS 2 and {module} is not importable: source a ROS 2 environment, or run `make demo`'
+            )
 
 
 def _through_ros(bag: Path, camera_file: Path, directory: Path, say: Say) -> int:

@@ -66,6 +66,10 @@ class Nodes:
         """What a node has printed so far."""
         return self._log_file(name).read_text(errors='replace')
 
+    def pid(self, name: str) -> int:
+        """Process id of a node that is running."""
+        return self._running[name].pid
+
     def wait_for(self, name: str, condition: Callable[[str], bool], timeout_s: float, what: str) -> None:
         """Wait until the log of a node satisfies a condition.
 
