@@ -103,7 +103,7 @@ class BagSource:
         if raw.type in ARRAY_TYPES:
             array = decode_event_array_ros1(raw.data)
             return encode_event_array_cdr(array.events, stamp_ns=array.stamp_ns, frame_id=array.frame_id)
-        return bytes(typestore(ros1=True).ros1_to_cdr(raw.data, raw.type))
+        return bytes(typestore().ros1_to_cdr(raw.data, raw.type))
 
 
 class SampleSource:
