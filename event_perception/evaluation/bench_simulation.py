@@ -34,7 +34,7 @@ def bench_simulation() -> dict[str, Any]:
         difference of event counts and correlation of net polarity maps over the first frames. ``times``: errors
         on an exponential ramp, ns. ``noise``: measured rates divided by what was set.
     """
-    frames = _clip()
+    frames = benchmark_clip()
     maps = np.random.default_rng(1).normal(0.2, 0.03, (2, HEIGHT, WIDTH)).astype(np.float32)
     speed = {name: _case(frames, maps, changes) for name, changes in CASES.items()}
     return speed | {'times': _ramp(), 'noise': {f'{rate:g}_hz': _rates(rate) for rate in (0.1, 1.0, 5.0)}}
@@ -108,7 +108,7 @@ def _still(light_dn: float, rate_hz: float, **changes: Any) -> float:
     return len(settled) / (height * width * 80 * step_ns * 1e-9)
 
 
-def _clip() -> NDArray[np.float32]:
+def benchmark_clip() -> NDArray[np.float32]:
     """A room seen by a camera that turns, approaches and moves sideways; light in dn, about 1 px a frame."""
     t = np.linspace(-0.1, 0.3, 40)[:, None]
     trajectory = SplineTrajectory(
