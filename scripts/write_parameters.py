@@ -7,8 +7,14 @@ from pathlib import Path
 
 import yaml
 
-from event_perception.config import flat_to_nested, flatten, markdown
+from event_perception.config import build, flat_to_nested, flatten, markdown
 from event_perception.nodes.config import NodeConfig, RecorderConfig, ReplayConfig
+from event_perception.nodes.sim_config import (
+    SIMULATOR_DEFAULTS,
+    SimCameraConfig,
+    SimulatorConfig,
+    TruthRecorderConfig,
+)
 from event_perception.pipeline_config import PipelineConfig
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -40,6 +46,21 @@ What comes in, which frames, how much may wait (`config/nodes.yaml`).
 ## Of `recorder_node`
 
 {recorder}
+
+## Of `simulator_node`
+
+A simulated camera as an event sensor (`config/isaac_sim.yaml`). Sensors inside the node differ from the defaults of
+the library in these: {differing}.
+
+{simulator}
+
+## Of `sim_camera_node`, the stand-in for Isaac Sim
+
+{stand_in}
+
+## Of `sim_truth_node`
+
+{truth}
 """
 
 
@@ -52,11 +73,16 @@ def contents() -> dict[Path, str]:
         ROOT / 'config' / 'nodes.yaml': ros_yaml(
             'Parameters of perception nodes beside the pipeline.', NodeConfig
         ),
+        ROOT / 'config' / 'isaac_sim.yaml': isaac_sim_yaml(),
         ROOT / 'docs' / 'parameters.md': DOCUMENT.format(
             pipeline=markdown(PipelineConfig),
             node=markdown(NodeConfig),
             replay=markdown(ReplayConfig),
             recorder=markdown(RecorderConfig),
+            differing=_differing(),
+            simulator=markdown(SimulatorConfig),
+            stand_in=markdown(SimCameraConfig),
+            truth=markdown(TruthRecorderConfig),
         ),
     }
 
@@ -65,6 +91,23 @@ def ros_yaml(what: str, cls: type) -> str:
     """A ROS parameter file of the defaults."""
     tree = {'/**': {'ros__parameters': flat_to_nested(flatten(cls()))}}
     return HEADER.format(what=what) + yaml.safe_dump(tree, sort_keys=False)
+
+
+def isaac_sim_yaml() -> str:
+    """Parameters of the simulator node and of the stand-in camera, each for nodes of its name."""
+    simulator = flat_to_nested(flatten(build(SimulatorConfig, SIMULATOR_DEFAULTS)))
+    tree = {
+        '/**/simulator_node': {'ros__parameters': simulator},
+        '/**/sim_camera_node': {'ros__parameters': flat_to_nested(flatten(SimCameraConfig()))},
+    }
+    what = 'Parameters of the simulator node and of the stand-in for Isaac Sim.'
+    return HEADER.format(what=what) + yaml.safe_dump(tree, sort_keys=False)
+
+
+def _differing() -> str:
+    library = flatten(SimulatorConfig())
+    changed = {name: value for name, value in SIMULATOR_DEFAULTS.items() if library[name] != value}
+    return ', '.join(f'`{name}={value}`' for name, value in changed.items())
 
 
 def main() -> int:
