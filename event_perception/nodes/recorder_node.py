@@ -35,6 +35,7 @@ from event_perception.runs.topic_log import TopicLog
 EVENTS = QoSProfile(depth=1000, reliability=ReliabilityPolicy.BEST_EFFORT)
 RESULTS = QoSProfile(depth=1000)
 QUIET_S = 1.5
+MATCH_S = 0.3  # a publisher is asked for this often; the last one matched has as long to see us
 MOST_WAITING = 500  # pictures; a few hundred megabytes
 
 
@@ -64,6 +65,7 @@ class RecorderNode:
         self._pictures: list[tuple[str, Image]] = []
         self._picture_period_ns = max(round(config.picture_period_s * 1e9), 1)
         self._latest_period: dict[str, int] = {}
+        self._awaited: list[str] = []
         self._subscribe(config.source.rstrip('/'), config.pictures)
 
     def _subscribe(self, source: str, pictures: tuple[str, ...]) -> None:
@@ -74,12 +76,22 @@ class RecorderNode:
             (DiagnosticArray, '/diagnostics', self._on_diagnostics, RESULTS),
             *((Image, f'{source}/{name}', partial(self._on_picture, name), RESULTS) for name in pictures),
         ):
-            self.node.create_subscription(kind, topic, callback, quality)
+            subscription = self.node.create_subscription(kind, topic, callback, quality)
+            if topic.startswith(source):
+                self._awaited.append(subscription.topic_name)
 
     def start(self) -> None:
-        """Say that everything is subscribed to, and later that nothing more comes."""
+        """Say when everything that is recorded has a publisher, and later that nothing more comes."""
+        steady = Clock(clock_type=ClockType.STEADY_TIME)
+        self._matching = self.node.create_timer(MATCH_S, self._say_recording, clock=steady)
+        self.node.create_timer(QUIET_S, self._say_quiet, clock=steady)
+
+    def _say_recording(self) -> None:
+        if not all(self.node.count_publishers(topic) for topic in self._awaited):
+            self.node.get_logger().info('waiting for the node to record', throttle_duration_sec=5.0)
+            return
+        self._matching.cancel()
         self.node.get_logger().info('recording')
-        self.node.create_timer(QUIET_S, self._say_quiet, clock=Clock(clock_type=ClockType.STEADY_TIME))
 
     def _say_quiet(self) -> None:
         seen = self._log.packets + sum(self._counts.values())

@@ -17,7 +17,8 @@ from rclpy.signals import SignalHandlerOptions
 
 from event_perception.errors import EventPerceptionError
 
-SWITCH_INTERVAL_S = 0.0005  # how long one thread keeps the interpreter while the worker waits; Python has 5 ms
+# How long one thread keeps the interpreter while the worker waits; Python's 5 ms would be most of a latency.
+SWITCH_INTERVAL_S = 0.0005
 POLL_S = 0.1  # how soon a signal or the end of the work is seen
 
 

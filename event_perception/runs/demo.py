@@ -18,9 +18,11 @@ import numpy as np
 
 from event_perception.errors import DataError, EventPerceptionError
 from event_perception.evaluation import plots
+from event_perception.evaluation.pictures import png_bytes
 from event_perception.evaluation.tags import count_tags
 from event_perception.io import read_egomotion
 from event_perception.runs.configuration import load_config
+from event_perception.runs.montage import montage
 from event_perception.runs.offline import run_recording
 from event_perception.runs.processes import Nodes
 from event_perception.runs.report import Figure, write_report
@@ -60,6 +62,8 @@ def run_demo(directory: Path, *, say: Say) -> dict[str, Any]:
     published = _through_ros(bag, camera_file, directory, say)
     say('the same recording without ROS')
     run_recording(bag, directory / 'offline', load_config(None, []), camera_file=camera_file)
+    picture = montage(directory, directory / 'offline' / 'warped')
+    (directory / 'picture.png').write_bytes(png_bytes(picture))
     table = _table(directory, published)
     write_report(directory, title='event_perception: demo', note=NOTE, extra=table, lead=_latency(directory))
     return table

@@ -16,6 +16,7 @@ from event_perception.evaluation.tags import count_tags
 from event_perception.flow.field import FlowField
 from event_perception.io import read_egomotion, read_trajectory
 from event_perception.runs.html import HtmlPage
+from event_perception.runs.montage import sharpest
 from event_perception.runs.reference import seconds
 from event_perception.runs.topic_log import read_twists
 
@@ -97,7 +98,7 @@ def _warped(page: HtmlPage, folder: Path) -> None:
     files = _in_time(folder / 'warped', '*.npz')
     if not files:
         return
-    with np.load(_sharpest(files)) as pair:
+    with np.load(sharpest(files)) as pair:
         before, after = pair['unwarped'], pair['warped']
     scale = pictures.event_scale(after)
     page.heading('Events before and after motion compensation')
@@ -185,16 +186,6 @@ def _spread(files: list[Path], count: int) -> list[Path]:
 
 def _since(file: Path, files: list[Path]) -> str:
     return f'{(int(file.stem) - int(files[0].stem)) * 1e-9:.3f} s after the first'
-
-
-def _sharpest(files: list[Path]) -> Path:
-    """The pair where warping gains most variance."""
-
-    def gain(file: Path) -> float:
-        with np.load(file) as pair:
-            return float(pair['warped'].var() / max(float(pair['unwarped'].var()), 1e-12))
-
-    return max(files, key=gain)
 
 
 def _read_flow(file: Path) -> FlowField:
