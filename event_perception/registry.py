@@ -25,6 +25,7 @@ class Registry:
     def __init__(self, family: str, builtin: Mapping[str, str]) -> None:
         self._family = family
         self._builtin = dict(builtin)
+        self._others: dict[str, str] | None = None
 
     def names(self) -> list[str]:
         """All names that ``load`` accepts, built in and installed, sorted."""
@@ -36,7 +37,7 @@ class Registry:
         Raises:
             PluginError: If the name is unknown or its module cannot be imported.
         """
-        targets = self._installed() | self._builtin
+        targets = self._builtin if name in self._builtin else self._installed()
         if name not in targets:
             raise PluginError(f'{self._family} {name!r} is unknown; choose one of {self.names()}')
         module, _, attribute = targets[name].partition(':')
@@ -48,5 +49,8 @@ class Registry:
             ) from error
 
     def _installed(self) -> dict[str, str]:
-        group = entry_points(group=f'event_perception.{self._family}')
-        return {point.name: point.value for point in group}
+        """Entry points of other packages; reading them all takes some 10 ms, so they are read once."""
+        if self._others is None:
+            group = entry_points(group=f'event_perception.{self._family}')
+            self._others = {point.name: point.value for point in group}
+        return self._others
