@@ -21,6 +21,7 @@ from event_perception.evaluation import plots
 from event_perception.evaluation.pictures import png_bytes
 from event_perception.evaluation.tags import count_tags
 from event_perception.io import read_egomotion
+from event_perception.pipeline_config import PipelineConfig
 from event_perception.runs.configuration import load_config
 from event_perception.runs.montage import montage
 from event_perception.runs.offline import run_recording
@@ -162,6 +163,14 @@ def _agreement(directory: Path) -> dict[str, Any]:
 
 def _latency(directory: Path) -> tuple[Figure, ...]:
     latencies_ms = 1e3 * np.load(directory / 'latencies_s.npy')
-    title = 'Latency of the twists'
-    histogram = plots.histogram(latencies_ms, title=title, x_label='ms after the last event of the window')
-    return ((histogram, 'packet published to twist published, by the stamps of the middleware'),)
+    title, x_label = 'Latency of the twists', 'ms after the last event of the window'
+    histogram = plots.histogram(latencies_ms, title=title, x_label=x_label)
+    window_s = PipelineConfig().window.duration_s
+    course = plots.line_plot(
+        [plots.Series('', window_s * np.arange(len(latencies_ms)), latencies_ms, dots=True)],
+        title='Latency in the course of the demo',
+        x_label='time, s',
+        y_label='ms',
+    )
+    caption = 'packet published to twist published, by the stamps of the middleware'
+    return ((histogram, caption), (course, 'the first messages find shared memory that was never touched'))
