@@ -26,7 +26,6 @@ from event_perception.io.fill_messages import (
 from event_perception.io.image_messages import fill_image
 from event_perception.io.stamps import fill_header, fill_stamp
 from event_perception.motion.lie import se3_adjoint
-from event_perception.nodes.outputs import flow_pixels
 from event_perception.nodes.publishing import Outlet
 from event_perception.nodes.sim_config import SimCameraConfig
 from event_perception.nodes.statistics import Statistics
@@ -82,7 +81,7 @@ class SimCameraOutputs:
         """Exact flow of the left or only camera, px/s."""
 
         def fill(message: Any) -> None:
-            pixels = flow_pixels(self._world.sequence.flow(t_ns))
+            pixels = np.moveaxis(self._world.sequence.flow(t_ns).flow_px_s, 0, -1)
             fill_image(message, pixels, '32FC2', t_ns=t_ns, frame_id=self._topics.left.frame_id)
 
         self._flow.send(fill)

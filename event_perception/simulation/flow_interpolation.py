@@ -21,8 +21,8 @@ from numpy.typing import NDArray
 LEVELS_PER_UNIT = 255.0 / np.log(
     255.0
 )  # of the 8-bit pictures that flow is estimated on, per unit of log light
-MIN_IMPROVEMENT = 0.95  # warping must leave less than this share of the change between the frames
-STILL = 1e-3  # a smaller mean change of log light is no motion
+MIN_IMPROVEMENT = 0.85  # warping must leave less than this share of the change between the frames
+STILL = 0.03  # a smaller mean change of log light needs no explanation
 
 
 class FlowInterpolation:
@@ -63,7 +63,7 @@ class FlowInterpolation:
     def _leaves_little(self) -> bool:
         change = float(np.abs(self._second - self._first).mean())
         if change < STILL:
-            return False
+            return True
         rows, columns = np.indices(self._first.shape, np.float32)
         maps = columns + self._backward[..., 0], rows + self._backward[..., 1]
         warped = cv2.remap(self._first, *maps, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
@@ -94,9 +94,9 @@ def _mix(
 def _bilinear(light: NDArray, x: Any, y: Any) -> Any:
     """Light at a place, that of the nearest pixel outside the image."""
     height, width = light.shape
-    x = min(max(x, np.float32(0)), np.float32(width) - np.float32(1.001))
-    y = min(max(y, np.float32(0)), np.float32(height) - np.float32(1.001))
-    j, i = np.uint32(x), np.uint32(y)
+    x = min(max(x, np.float32(0)), np.float32(width - 1))
+    y = min(max(y, np.float32(0)), np.float32(height - 1))
+    j, i = np.uint32(min(int(x), width - 2)), np.uint32(min(int(y), height - 2))
     ax, ay = x - np.float32(j), y - np.float32(i)
     one = np.uint32(1)
     top = light[i, j] + ax * (light[i, j + one] - light[i, j])

@@ -224,10 +224,10 @@ def _sample(
     """Light of a row of points in a frame, and the weight of that frame, small where it does not see them."""
     height, width = light.shape
     zero, half = np.float32(0), np.float32(0.5)
-    last_x, last_y = np.float32(width) - np.float32(1.001), np.float32(height) - np.float32(1.001)
+    last_x, last_y = np.float32(width - 1), np.float32(height - 1)
     for k in range(u.size):
         x, y = min(max(u[k], zero), last_x), min(max(v[k], zero), last_y)
-        j, i = np.uint32(x), np.uint32(y)
+        j, i = np.uint32(min(int(x), width - 2)), np.uint32(min(int(y), height - 2))
         ax, ay = x - np.float32(j), y - np.float32(i)
         top = light[i, j] + ax * (light[i, j + ONE] - light[i, j])
         low = light[i + ONE, j] + ax * (light[i + ONE, j + ONE] - light[i + ONE, j])
