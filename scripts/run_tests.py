@@ -18,7 +18,7 @@ def main(arguments: list[str]) -> int:
         'ruff check': [BIN / 'ruff', 'check', '.'],
         'ruff format': [BIN / 'ruff', 'format', '--check', '.'],
         'mypy': [BIN / 'mypy'],
-        'pytest': [BIN / 'python', '-m', 'pytest', *arguments],
+        'pytest': [BIN / 'python', '-m', 'pytest', '--numprocesses', '2', '--dist', 'loadfile', *arguments],
     }
     with tempfile.TemporaryDirectory(prefix='event_perception_test_') as folder:
         environment = {**os.environ, **ros_variables(folder)}

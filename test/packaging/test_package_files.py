@@ -14,11 +14,7 @@ import event_perception
 
 ROS_MODULES = {'rclpy', 'launch', 'launch_ros', 'ament_index_python'}
 DISTRIBUTION_OF = {'cv2': 'opencv-python-headless', 'yaml': 'PyYAML', 'backports': 'backports.zstd'}
-BROUGHT_ALONG = {'compression', 'llvmlite'}  # by Python 3.14, by numba
-OPTIONAL = {
-    'dv_processing',
-    'mujoco',
-}  # imported only when asked for, with an error that says how to install it
+BROUGHT_ALONG = {'llvmlite'}  # by numba
 
 
 @pytest.fixture(scope='module')
@@ -34,11 +30,12 @@ def manifest(repository):
     return ElementTree.parse(repository / 'package.xml').getroot()
 
 
-def imported_modules(folder):
-    """Top-level names that the files of a folder import, anywhere in them."""
+def imported_modules(folder, *, lazy=True):
+    """Top-level names that the files of a folder import; without lazy ones only those of their first level."""
     names = set()
     for path in folder.rglob('*.py'):
-        for node in ast.walk(ast.parse(path.read_text())):
+        tree = ast.parse(path.read_text())
+        for node in ast.walk(tree) if lazy else tree.body:
             if isinstance(node, ast.Import):
                 names |= {alias.name.partition('.')[0] for alias in node.names}
             elif isinstance(node, ast.ImportFrom) and not node.level:
@@ -117,16 +114,12 @@ def test_pip_takes_no_torch_beyond_the_tested_one(repository, setup_call):
     assert 'torch==2.13.0' in (repository / 'constraints.txt').read_text().splitlines()
 
 
-def test_every_library_that_is_imported_is_a_requirement(repository):
-    ours = {'event_perception', *imported_modules(repository / 'event_perception' / 'nodes')}
-    imported = (
-        imported_modules(repository / 'event_perception')
-        - ours
-        - set(sys.stdlib_module_names)
-        - BROUGHT_ALONG
-        - OPTIONAL
-    )
-    known = {*requirements(repository, 'core'), *requirements(repository, 'development')}
+def test_every_library_that_is_always_imported_is_a_requirement(repository):
+    """What is imported inside functions may be optional, and then says how to install it."""
+    package = repository / 'event_perception'
+    ours = {'event_perception', *imported_modules(package / 'nodes')} | BROUGHT_ALONG
+    imported = imported_modules(package, lazy=False) - ours - set(sys.stdlib_module_names)
+    known = set(requirements(repository, 'core'))
     assert {DISTRIBUTION_OF.get(module, module) for module in imported} <= known
 
 

@@ -28,6 +28,8 @@ ENVIRONMENT = {
 """Set before rclpy and messages are imported, which look at it then: a domain of our own, strict messages."""
 for name, value in ENVIRONMENT.items():
     os.environ.setdefault(name, value)
+if 'PYTEST_XDIST_WORKER' in os.environ:
+    os.environ['ROS_DOMAIN_ID'] = ENVIRONMENT['ROS_DOMAIN_ID']  # workers share what they inherit
 
 with warnings.catch_warnings():
     warnings.simplefilter(
@@ -42,11 +44,10 @@ DEADLINE_S = 60.0  # for things that take a second or two; a loaded machine gets
 
 
 def pytest_collection_modifyitems(items):
-    """All tests here are ROS tests, and run in one worker."""
+    """All tests here are ROS tests."""
     for item in items:
         if '/test/ros/' in str(item.path):
             item.add_marker(pytest.mark.ros)
-            item.add_marker(pytest.mark.xdist_group('ros'))
 
 
 @pytest.fixture(scope='session', autouse=True)
@@ -67,6 +68,7 @@ class Probe:
         self.node = rclpy.create_node('probe', context=self._context)
         self._executor = SingleThreadedExecutor(context=self._context)
         self._executor.add_node(self.node)
+        self.processes = []
         self.received = defaultdict(list)
         self.arrival_s = defaultdict(list)
         self._changed = threading.Condition()
@@ -92,11 +94,11 @@ class Probe:
         self.node.create_subscription(kind, topic, keep, QoSProfile(depth=depth, reliability=policy))
 
     def wait(self, predicate, timeout_s=DEADLINE_S):
-        """Whether the predicate has come true; looked at after every message and now and then."""
+        """Whether the predicate has come true; given up when a node has failed."""
         end = time.monotonic() + timeout_s
         with self._changed:
             while not predicate():
-                if time.monotonic() > end:
+                if time.monotonic() > end or any(process.failed() for process in self.processes):
                     return False
                 self._changed.wait(0.05)
         return True
@@ -147,6 +149,9 @@ class Process:
     def running(self):
         return self._process.poll() is None
 
+    def failed(self):
+        return self._process.poll() not in (None, 0)
+
     def end(self, number=signal.SIGINT):
         """Send a signal and return the exit code."""
         if self.running():
@@ -174,7 +179,8 @@ def _yaml(value):
 @contextmanager
 def _session(folder):
     """A probe and a way to start nodes; whatever is still running at the end is killed."""
-    probe, processes = Probe(), []
+    probe = Probe()
+    processes = probe.processes
 
     def start(module, *, remaps=None, **parameters):
         dotted = {name.replace('__', '.'): value for name, value in parameters.items()}

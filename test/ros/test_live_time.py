@@ -43,8 +43,8 @@ def steps_back(times):
 def test_a_loop_starts_the_clock_and_the_images_again(looping):
     probe, node, _ = looping
     assert probe.wait(lambda: len(steps_back(clock_ns(probe))) >= 2)
-    images = [header_ns(message) for message in probe.received['/reconstruction_node/image']]
-    assert len(steps_back(images)) >= 1
+    images = probe.received['/reconstruction_node/image']
+    assert probe.wait(lambda: len(steps_back([header_ns(message) for message in images])) >= 1), node.output()
     assert node.running(), node.output()
 
 
@@ -61,6 +61,7 @@ def test_a_pause_stops_the_clock_until_it_is_lifted(looping):
 
 def test_diagnostics_go_on_and_carry_simulated_time(looping):
     probe, _, _ = looping
+    assert probe.wait(lambda: probe.received['/diagnostics'])
     latest = header_ns(probe.received['/diagnostics'][-1])
     first, last = min(clock_ns(probe)), max(clock_ns(probe))
     assert first <= latest <= last
