@@ -8,10 +8,12 @@ from typing import Any
 from rclpy.impl.implementation_singleton import rclpy_implementation
 from rclpy.node import Node
 from rclpy.qos import QoSProfile
+from sensor_msgs.msg import Image
 
 from event_perception.nodes.statistics import Statistics
 
-DEPTH = 10  # reliable, so that subscribers of either kind match
+DEPTH = 10  # of images: reliable, so that subscribers of either kind match
+SMALL_DEPTH = 200  # of small messages: a subscriber may fall behind by seconds
 LOG_PERIOD_S = 5.0
 REFUSALS = (rclpy_implementation.RCLError, rclpy_implementation.InvalidHandle)
 
@@ -30,7 +32,9 @@ class Outlet:
     def __init__(
         self, node: Node, kind: Any, topic: str, statistics: Statistics, quality: QoSProfile | None = None
     ) -> None:
-        self._publisher = node.create_publisher(kind, topic, quality or QoSProfile(depth=DEPTH))
+        self._publisher = node.create_publisher(
+            kind, topic, quality or QoSProfile(depth=DEPTH if kind is Image else SMALL_DEPTH)
+        )
         self._logger, self._statistics = node.get_logger(), statistics
         self._kind, self._name = kind, topic.rpartition('/')[2]
 
