@@ -27,6 +27,7 @@ from event_perception.motion.grid import BinGrid
 from event_perception.motion.health import Refined, objection
 from event_perception.motion.motion_history import MotionHistory
 from event_perception.motion.newton import Evaluation, NewtonConfig, minimise
+from event_perception.motion.own_votes import own_share
 from event_perception.motion.quadratic_prior import (
     QuadraticPrior,
     covariance,
@@ -71,13 +72,12 @@ class EgomotionEstimator:
     def __init__(self, camera: CameraModel, config: EgomotionConfig | None = None) -> None:
         self.camera = camera
         self.config = config or EgomotionConfig()
-        self._full = RotationVariance(self._grid(self.config.bin_size_px), self.config.kernel)
+        self._full = self._variance(self._grid(self.config.bin_size_px))
         sizes = [size for size in self.config.search.bin_sizes_px if size > self._full.grid.bin_size_px]
-        self._levels = [
-            RotationVariance(BinGrid.covering(camera, size, self.config.margin), self.config.kernel)
-            for size in sizes
-        ]
+        self._levels = [self._variance(BinGrid.covering(camera, size, self.config.margin)) for size in sizes]
         search = self.config.search
+        # Noise and gain are judged on all neighbours of an event, itself included.
+        self._share = own_share(self.config.kernel) if self.config.own_votes == 'removed' else 0.0
         self._search_newton = NewtonConfig(max_evaluations=search.max_evaluations, tolerance=search.tolerance)
         self._history = MotionHistory()
         self.reset()
@@ -85,6 +85,10 @@ class EgomotionEstimator:
     def _grid(self, bin_size_px: float) -> BinGrid:
         grid = BinGrid.covering(self.camera, bin_size_px, self.config.margin)
         return grid if grid.height * grid.width <= self.config.max_bins else self._grid(2 * bin_size_px)
+
+    def _variance(self, grid: BinGrid) -> RotationVariance:
+        config = self.config
+        return RotationVariance(grid, config.kernel, hessian=config.hessian, own_votes=config.own_votes)
 
     def reset(self) -> None:
         """Forget the past: the next window starts cold."""
@@ -182,27 +186,30 @@ class EgomotionEstimator:
 
     def _refine(self, problem: _Problem, start: Vector) -> Refined:
         """Newton on all events."""
-        T, uncertainty = problem.duration_s, self.config.uncertainty
+        T = problem.duration_s
         self._full.set_events(problem.events, T)
         unit = 0.5 * T * self._full.grid.scale_x
         x0 = start
         if self._accelerating(start, T):
             x0 = np.concatenate([start, self._history.acceleration() * T])
         first = self._objective(x0)
-        prior = self._prior(problem, len(x0), noise_variance(first.value, len(problem.events), uncertainty))
+        prior = self._prior(problem, len(x0), self._noise(first.value, len(problem.events)))
         objective = scaled_objective(self._objective, prior, unit)
         solution = minimise(
             objective, unit * x0, self.config.newton, first=scaled(prior.added_to(first, x0), unit)
         )
         value = solution.last.value - prior.value(solution.at / unit)
-        rest = self._full.evaluate(np.zeros(3), order=0).value
-        s2 = noise_variance(value, len(problem.events), uncertainty)
+        rest = self._full.evaluate(np.zeros(3), order=0).value - self._share
+        s2 = self._noise(value, len(problem.events))
         known = covariance(solution.last.hessian * unit**2, s2)
-        gain = value / rest if rest < 0 else 1.0
+        gain = (value - self._share) / rest if rest < 0 else 1.0
         # thin data: steps that stay far within the uncertainty have arrived, too
         step = solution.x - solution.at
         settled = 0.0 <= float(step @ solution.last.hessian @ step) < SETTLED**2 * s2
         return Refined(solution.x / unit, known, gain, solution.n_evaluations, solution.converged or settled)
+
+    def _noise(self, value: float, n_events: int) -> float:
+        return noise_variance(value - self._share, n_events, self.config.uncertainty)
 
     def _accelerating(self, omega: Vector, duration_s: float) -> bool:
         """Whether to estimate the change of rate: not over distances where a cold search would be a guess."""

@@ -89,6 +89,12 @@ class EgomotionConfig:
     kernel: Literal['bilinear', 'rect', 'gaussian'] = param(
         'bilinear', 'How an event votes; bilinear and gaussian suit bins of 1 to 2 px, rect wants 2 px.'
     )
+    own_votes: Literal['kept', 'removed'] = param(
+        'kept', "Whether an event counts as its own neighbour; 'removed': only meetings of two events count."
+    )
+    hessian: Literal['exact', 'approximate'] = param(
+        'approximate', 'Second derivatives; the approximate ones are faster and as good for the search.'
+    )
     bin_size_px: float = param(1.5, 'Side of a bin in image pixels.', ge=0.25, le=32.0)
     max_bins: int = param(
         250_000, 'Bins grow in steps of two until the image has no more than this many.', ge=1000

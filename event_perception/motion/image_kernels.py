@@ -28,6 +28,7 @@ OPTIONS: dict[str, Any] = {'cache': True, 'nogil': True, 'fastmath': FAST, 'erro
 
 FLOAT32_TAPS = 3e-8  # error allowed when a tap's series is shortened for float32
 FIRST_CELL, LAST_CELL_BEYOND = -2, 1  # cells -2 .. W + 1 still reach the image, whatever the pair
+TAPS_REACH = 2  # cells further than this from the border have all taps in the image
 _SHELTER = 2  # row and column of a ring bin whose taps all lie in the ring: the place of masked events
 _BLOCK = 1024
 
@@ -36,7 +37,7 @@ _BLOCK = 1024
 def _float32_table(kernel: str, reconstruction: str) -> tuple[tuple[f32, ...], tuple[int, ...], int]:
     """Taps as flat constants ``[(order * powers + power) * n_taps + tap]``, degree per order, powers."""
     table = taps(kernel, reconstruction).table
-    orders = [[_shorten(table[o, :, k]) for k in range(table.shape[2])] for o in range(3)]
+    orders = [[shortened(table[o, :, k]) for k in range(table.shape[2])] for o in range(3)]
     degrees = tuple(max(len(series) for series in taps_) - 1 for taps_ in orders)
     powers = max(degrees) + 1
     flat = np.zeros((3, powers, table.shape[2]), f32)
@@ -46,7 +47,7 @@ def _float32_table(kernel: str, reconstruction: str) -> tuple[tuple[f32, ...], t
     return tuple(f32(c) for c in flat.ravel()), degrees, powers
 
 
-def _shorten(series: NDArray[np.float64]) -> NDArray[np.float64]:
+def shortened(series: NDArray[np.float64]) -> NDArray[np.float64]:
     """The shortest polynomial on [0, 1] that agrees to float32; exact short ones stay as they are."""
     trimmed = np.trim_zeros(series, 'b')
     if len(trimmed) <= 5:
@@ -76,7 +77,8 @@ def find_cells(u, v, inside, grid, shape, stride, shift, cell, rx, ry):  # type:
     Args:
         u: X/Z of the warped events, float32 (n,).
         v: Y/Z.
-        inside: Whether the warp is defined for the event, bool (n,).
+        inside: Whether the warp is defined for the event, bool (n,); afterwards, whether all taps of the event
+            lie in the image.
         grid: scale_x, offset_x, scale_y, offset_y, float32 (4,).
         shape: Rows and columns of the image without its ring.
         stride: Columns of the padded image, int32.
@@ -86,7 +88,8 @@ def find_cells(u, v, inside, grid, shape, stride, shift, cell, rx, ry):  # type:
         ry: Output float32 (n,).
     """
     scale_x, offset_x, scale_y, offset_y = grid[0], grid[1] + shift, grid[2], grid[3] + shift
-    low = f32(FIRST_CELL)
+    low, far = f32(FIRST_CELL), f32(TAPS_REACH)
+    far_x, far_y = f32(shape[1] - 1 - TAPS_REACH), f32(shape[0] - 1 - TAPS_REACH)
     high_x, high_y = f32(shape[1] + LAST_CELL_BEYOND), f32(shape[0] + LAST_CELL_BEYOND)
     shelter = np.int32(_SHELTER) * stride + np.int32(_SHELTER)
     for i in range(u.shape[0]):
@@ -94,6 +97,7 @@ def find_cells(u, v, inside, grid, shape, stride, shift, cell, rx, ry):  # type:
         b = v[i] * scale_y + offset_y
         column, row = np.floor(a), np.floor(b)
         reach = inside[i] & (column >= low) & (column <= high_x) & (row >= low) & (row <= high_y)
+        inside[i] = reach & (column >= far) & (column <= far_x) & (row >= far) & (row <= far_y)
         index = (np.int32(row) + np.int32(RING)) * stride + np.int32(column) + np.int32(RING)
         cell[i] = index if reach else shelter
         rx[i] = a - column if reach else f32(0)
@@ -201,31 +205,6 @@ def fill_ring(image, shape, stride, value):  # type: ignore[no-untyped-def]
         image[row * stride + RING + shape[1] : (row + 1) * stride] = value
 
 
-@cache
-def difference_energy(kernel: str, reconstruction: str) -> float:
-    """How much smaller the difference images of ``rotation_image_products`` are than with kappa': a ratio.
-
-    For votes of alternating sign, as those of w_n d_n at the right motion are, the square sum of an image is
-    that of its kernel: kappa'(x) kappa(y) against the vote k, differenced and smoothed by [1 10 1] / 12.
-    """
-    r = (np.arange(4096) + 0.5) / 4096
-    kappa, slope, _ = np.sum(np.square(taps(kernel, reconstruction).evaluate(r)), axis=-1).mean(axis=1)
-    x = np.arange(-8, 8, 1 / 4096) + 1 / 8192
-    vote = _vote_profile(kernel, x)
-    shift = lambda f, bins: np.roll(f, bins * 4096)  # noqa: E731
-    smooth = (shift(vote, 1) + 10 * vote + shift(vote, -1)) / 12
-    difference = (shift(vote, 1) - shift(vote, -1)) / 2
-    return float(np.square(smooth).sum() * np.square(difference).sum() / 4096**2 / (kappa * slope))
-
-
-def _vote_profile(kernel: str, x: NDArray[np.float64]) -> NDArray[np.float64]:
-    if kernel == 'rect':
-        return (np.abs(x) < 0.5).astype(np.float64)
-    if kernel == 'bilinear':
-        return np.maximum(0.0, 1.0 - np.abs(x))
-    return np.where(np.abs(x) < 1.5, np.exp(-0.5 * x * x) / (np.sqrt(2 * np.pi) * 0.8663855974622838), 0.0)
-
-
 def specialised(template: Callable[..., Any], name: str, **constants: Any) -> Callable[..., Any]:
     """A kernel compiled from a template whose global names stand for these constants and inlined functions.
 
@@ -245,7 +224,7 @@ def make_sampler(kernel: str, reconstruction: str, order: int) -> Callable[..., 
     """
     pair = taps(kernel, reconstruction)
     n, first = pair.n_taps, np.int32(pair.first)
-    value_of, slope_of, curvature_of = (_make_taps(kernel, reconstruction, o) for o in range(3))
+    value_of, slope_of, curvature_of = (make_taps(kernel, reconstruction, o) for o in range(3))
     dot, rows = _CONTRACTIONS[n]
     second = order > 1
 
@@ -264,7 +243,7 @@ def make_sampler(kernel: str, reconstruction: str, order: int) -> Callable[..., 
     return sample
 
 
-def _make_taps(kernel: str, reconstruction: str, derivative: int) -> Callable[..., Any]:
+def make_taps(kernel: str, reconstruction: str, derivative: int) -> Callable[..., Any]:
     """Inlined function r -> the taps of one derivative as a tuple."""
     n = taps(kernel, reconstruction).n_taps
     table, degrees, powers = _float32_table(kernel, reconstruction)

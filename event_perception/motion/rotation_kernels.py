@@ -23,8 +23,10 @@ from typing import Any
 import numpy as np
 from numba import njit
 
-from event_perception.motion.grid import RING
-from event_perception.motion.image_kernels import OPTIONS, f32, make_sampler, specialised
+from event_perception.motion.image_kernels import OPTIONS, f32, specialised
+from event_perception.motion.own_votes import make_gatherer
+from event_perception.motion.scheme import Scheme
+from event_perception.motion.spread_kernels import backward_taps, spread
 
 NEAREST = f32(0.05)  # a warped bearing below this Z has left the field of view
 
@@ -65,39 +67,102 @@ def warp_rotation(x, y, d, per_window, omega, a, u, v, inside):  # type: ignore[
 
 
 @cache
-def rotation_pull_back(
-    kernel: str, reconstruction: str, order: int, accelerating: bool
-) -> Callable[..., Any]:
-    """Compiled sums over events for a kernel pair.
+def rotation_pull_back(scheme: Scheme, order: int, accelerating: bool) -> Callable[..., Any]:
+    """Compiled sums over events.
 
     Args:
-        kernel: Vote kernel.
-        reconstruction: Reconstruction kernel.
+        scheme: What to compile for.
         order: 1: gradient, 2: also the Hessian's event part.
         accelerating: Whether derivatives by the change of rate are wanted as well.
     """
     return specialised(
         _pull_back,
-        f'pull_back_{kernel}_{reconstruction}_{order}_{int(accelerating)}',
-        SAMPLE=make_sampler(kernel, reconstruction, order),
+        scheme.named('rotation_pull_back', order, accelerating),
+        GATHER=make_gatherer(scheme, order),
         SECOND=order > 1,
+        EXACT=scheme.exact,
         ACCELERATING=accelerating,
     )
 
 
-# What the template below reads; ``specialised`` puts other values in their place.
-SAMPLE: Callable[..., Any] = make_sampler('bilinear', 'linear', 2)
-SECOND = ACCELERATING = True
+@cache
+def rotation_spread(scheme: Scheme, accelerating: bool) -> Callable[..., Any]:
+    """Compiled images of dh_j / d parameter, see ``_spread_changes``."""
+    constants = backward_taps(scheme.kernel, scheme.reconstruction)
+    name = f'rotation_spread_{scheme.kernel}_{scheme.reconstruction}_{int(accelerating)}'
+    return specialised(_spread_changes, name, ACCELERATING=accelerating, **constants)
+
+
+@njit(inline='always')
+def _turned(a0, a1, a2, d, w0, w1, w2):  # type: ignore[no-untyped-def]
+    """J^T a = a - b (d w) x a + c (d w) x ((d w) x a)."""
+    s = d * d * (w0 * w0 + w1 * w1 + w2 * w2)
+    b = d * (f32(1 / 2) - s * (f32(1 / 24) - s * f32(1 / 720)))
+    c = d * d * (f32(1 / 6) - s * (f32(1 / 120) - s * f32(1 / 5040)))
+    c0, c1, c2 = w1 * a2 - w2 * a1, w2 * a0 - w0 * a2, w0 * a1 - w1 * a0
+    return (
+        a0 - b * c0 + c * (w1 * c2 - w2 * c1),
+        a1 - b * c1 + c * (w2 * c0 - w0 * c2),
+        a2 - b * c2 + c * (w0 * c1 - w1 * c0),
+    )
+
+
+@njit(inline='always')
+def _second_by_rate(s00, s01, s02, s11, s12, s22, a0, a1, a2, t0, t1, t2):  # type: ignore[no-untyped-def]
+    """From the second derivatives S by a small turn eta to those by the rotation vector t: J^T S J + D.
+
+    J = (1 - c t.t) I + c t t^T + b [t]_x. With a the derivative by eta, and J's own change symmetrised,
+
+        D = (a.t) (c I + 2 c' t t^T) + t z^T + z t^T,   z = b' a x t - (c' t.t + c / 2) a,
+
+    b' and c' the derivatives by t.t.
+    """
+    half, s = f32(0.5), t0 * t0 + t1 * t1 + t2 * t2
+    b = half - s * (f32(1 / 24) - s * (f32(1 / 720) - s * f32(1 / 40320)))
+    c = f32(1 / 6) - s * (f32(1 / 120) - s * (f32(1 / 5040) - s * f32(1 / 362880)))
+    b_slope = -f32(1 / 24) + s * (f32(1 / 360) - s * f32(1 / 13440))
+    c_slope = -f32(1 / 120) + s * (f32(1 / 2520) - s * f32(1 / 120960))
+    one, k01, k02, k12 = f32(1) - c * s, c * t0 * t1, c * t0 * t2, c * t1 * t2
+    j00, j01, j02 = one + c * t0 * t0, k01 - b * t2, k02 + b * t1
+    j10, j11, j12 = k01 + b * t2, one + c * t1 * t1, k12 - b * t0
+    j20, j21, j22 = k02 - b * t1, k12 + b * t0, one + c * t2 * t2
+    m00, m01, m02 = _times(s00, s01, s02, j00, j01, j02, j10, j11, j12, j20, j21, j22)
+    m10, m11, m12 = _times(s01, s11, s12, j00, j01, j02, j10, j11, j12, j20, j21, j22)
+    m20, m21, m22 = _times(s02, s12, s22, j00, j01, j02, j10, j11, j12, j20, j21, j22)
+    along, share = a0 * t0 + a1 * t1 + a2 * t2, -(c_slope * s + half * c)
+    z0 = b_slope * (a1 * t2 - a2 * t1) + share * a0 + c_slope * along * t0
+    z1 = b_slope * (a2 * t0 - a0 * t2) + share * a1 + c_slope * along * t1
+    z2 = b_slope * (a0 * t1 - a1 * t0) + share * a2 + c_slope * along * t2
+    along *= c
+    return (
+        j00 * m00 + j10 * m10 + j20 * m20 + along + f32(2) * t0 * z0,
+        j00 * m01 + j10 * m11 + j20 * m21 + t0 * z1 + t1 * z0,
+        j00 * m02 + j10 * m12 + j20 * m22 + t0 * z2 + t2 * z0,
+        j01 * m01 + j11 * m11 + j21 * m21 + along + f32(2) * t1 * z1,
+        j01 * m02 + j11 * m12 + j21 * m22 + t1 * z2 + t2 * z1,
+        j02 * m02 + j12 * m12 + j22 * m22 + along + f32(2) * t2 * z2,
+    )
+
+
+@njit(inline='always')
+def _times(r0, r1, r2, j00, j01, j02, j10, j11, j12, j20, j21, j22):  # type: ignore[no-untyped-def]
+    """A row times a matrix."""
+    return r0 * j00 + r1 * j10 + r2 * j20, r0 * j01 + r1 * j11 + r2 * j21, r0 * j02 + r1 * j12 + r2 * j22
+
+
+# What the templates below read; ``specialised`` puts other values in their place.
+GATHER: Callable[..., Any] = make_gatherer(Scheme(), 2)
+SECOND = EXACT = ACCELERATING = True
 
 
 def _pull_back(  # type: ignore[no-untyped-def]
-    cell, rx, ry, u, v, d, w, per_window, omega, a, scale_x, scale_y, image, stride, gradient, hessian
+    cell, rx, ry, u, v, inside, d, w, per_window, omega, a, scale_x, scale_y, image, stride, gradient, hessian
 ):
     """Sums over events of w dS/dw and second derivatives, S = sum_j image_j k(u_n - j).
 
     Writes gradient (2, 3): by omega and by a; hessian (3, 6): the blocks omega-omega, omega-a, a-a, each
-    as 00 01 02 11 12 22. The Hessian takes J = 1: exact at zero rate, and to second order in the angle
-    for a window that is symmetric about its reference time.
+    as 00 01 02 11 12 22. Unless EXACT, the Hessian takes J = 1: right at zero rate, and to second order in the
+    angle for a window that is symmetric about its reference time.
     """
     one, half, two, half_window = f32(1), f32(0.5), f32(2), f32(0.5) * per_window
     g0, g1, g2, k0, k1, k2 = f32(0), f32(0), f32(0), f32(0), f32(0), f32(0)
@@ -105,22 +170,17 @@ def _pull_back(  # type: ignore[no-untyped-def]
     m00, m01, m02, m11, m12, m22 = f32(0), f32(0), f32(0), f32(0), f32(0), f32(0)
     n00, n01, n02, n11, n12, n22 = f32(0), f32(0), f32(0), f32(0), f32(0), f32(0)
     for i in range(cell.shape[0]):
-        gu, gv, huu, huv, hvv = SAMPLE(image, stride, cell[i], rx[i], ry[i])
+        own = w[i] if inside[i] else f32(0)
+        gu, gv, huu, huv, hvv = GATHER(image, stride, cell[i], rx[i], ry[i], own)
         gu, gv = gu * scale_x, gv * scale_y
         p, q, ramp = u[i], v[i], d[i] * half_window
         w0, w1, w2 = omega[0] + ramp * a[0], omega[1] + ramp * a[1], omega[2] + ramp * a[2]
         pq, pp, qq = p * q, p * p, q * q
         u0, u1, u2, v0, v1, v2 = -pq, one + pp, -q, -one - qq, pq, p
         a0, a1, a2 = gu * u0 + gv * v0, gu * u1 + gv * v1, gu * u2 + gv * v2
-        # J^T a = a - b (d w) x a + c (d w) x ((d w) x a)
-        s = d[i] * d[i] * (w0 * w0 + w1 * w1 + w2 * w2)
-        b = d[i] * (half - s * (f32(1 / 24) - s * f32(1 / 720)))
-        c = d[i] * d[i] * (f32(1 / 6) - s * (f32(1 / 120) - s * f32(1 / 5040)))
-        c0, c1, c2 = w1 * a2 - w2 * a1, w2 * a0 - w0 * a2, w0 * a1 - w1 * a0
         wd = w[i] * d[i]
-        e0 = wd * (a0 - b * c0 + c * (w1 * c2 - w2 * c1))
-        e1 = wd * (a1 - b * c1 + c * (w2 * c0 - w0 * c2))
-        e2 = wd * (a2 - b * c2 + c * (w0 * c1 - w1 * c0))
+        e0, e1, e2 = _turned(a0, a1, a2, d[i], w0, w1, w2)
+        e0, e1, e2 = wd * e0, wd * e1, wd * e2
         g0 += e0
         g1 += e1
         g2 += e2
@@ -132,16 +192,21 @@ def _pull_back(  # type: ignore[no-untyped-def]
             wd *= d[i]
             huu, huv, hvv = huu * scale_x * scale_x, huv * scale_x * scale_y, hvv * scale_y * scale_y
             s00 = huu * u0 * u0 + two * huv * u0 * v0 + hvv * v0 * v0
-            s00 = wd * (s00 + gu * (p + two * p * qq) + gv * (two * q + two * q * qq))
+            s00 += gu * (p + two * p * qq) + gv * (two * q + two * q * qq)
             s01 = huu * u0 * u1 + huv * (u0 * v1 + u1 * v0) + hvv * v0 * v1
-            s01 = wd * (s01 - gu * (half * q + two * pp * q) - gv * (half * p + two * p * qq))
+            s01 -= gu * (half * q + two * pp * q) + gv * (half * p + two * p * qq)
             s02 = huu * u0 * u2 + huv * (u0 * v2 + u2 * v0) + hvv * v0 * v2
-            s02 = wd * (s02 + gu * (half - half * pp + qq) - gv * (f32(1.5) * pq))
+            s02 += gu * (half - half * pp + qq) - gv * (f32(1.5) * pq)
             s11 = huu * u1 * u1 + two * huv * u1 * v1 + hvv * v1 * v1
-            s11 = wd * (s11 + gu * (two * p + two * p * pp) + gv * (q + two * pp * q))
+            s11 += gu * (two * p + two * p * pp) + gv * (q + two * pp * q)
             s12 = huu * u1 * u2 + huv * (u1 * v2 + u2 * v1) + hvv * v1 * v2
-            s12 = wd * (s12 - gu * (f32(1.5) * pq) + gv * (half - half * qq + pp))
-            s22 = wd * (huu * u2 * u2 + two * huv * u2 * v2 + hvv * v2 * v2 - gu * p - gv * q)
+            s12 += gv * (half - half * qq + pp) - gu * (f32(1.5) * pq)
+            s22 = huu * u2 * u2 + two * huv * u2 * v2 + hvv * v2 * v2 - gu * p - gv * q
+            if EXACT:
+                s00, s01, s02, s11, s12, s22 = _second_by_rate(
+                    s00, s01, s02, s11, s12, s22, a0, a1, a2, d[i] * w0, d[i] * w1, d[i] * w2
+                )
+            s00, s01, s02, s11, s12, s22 = wd * s00, wd * s01, wd * s02, wd * s11, wd * s12, wd * s22
             h00 += s00
             h01 += s01
             h02 += s02
@@ -174,83 +239,25 @@ def _pull_back(  # type: ignore[no-untyped-def]
         hessian[2, j] = value
 
 
-@cache
-def rotation_image_products(accelerating: bool) -> Callable[..., None]:
-    """Compiled sums over bins of products of J_jk = dh_j / d(parameter k)."""
+VALUES, SLOPES, FIRST = backward_taps('bilinear', 'linear').values()
 
-    @njit(**OPTIONS)
-    def image_products(first, second, shape, stride, grid, products, sums):  # type: ignore[no-untyped-def]
-        """sum_j J_jk J_jl and sum_j J_jk, from the votes of w d and of w d ramp alone.
 
-        The flow field of a rotation hardly changes over one bin, so J_jk = u_k(j) A_j + v_k(j) B_j, with A
-        and B the derivatives of the image ``first`` as central differences, smoothed across by [1 10 1] / 12;
-        C and D, of ``second``, give the derivatives by the change of rate. Writes products (3, 9): the
-        blocks omega-omega, omega-change, change-change; sums (2, 3).
-        """
-        scale_x, offset_x, scale_y, offset_y = grid[0], grid[1], grid[2], grid[3]
-        one = f32(1)
-        side, centre = f32(1 / 24), f32(10 / 24)
-        for row in range(RING, RING + shape[0]):
-            at = row * stride + RING - 1
-            above, here, below = first[at - stride :], first[at:], first[at + stride :]
-            above2, here2, below2 = second[at - stride :], second[at:], second[at + stride :]
-            q = (f32(row - RING) - offset_y) / scale_y
-            s0, s1, s2, t0, t1, t2 = f32(0), f32(0), f32(0), f32(0), f32(0), f32(0)
-            p00, p01, p02, p11, p12, p22 = s0, s0, s0, s0, s0, s0
-            c00, c01, c02, c10, c11, c12, c20, c21, c22 = s0, s0, s0, s0, s0, s0, s0, s0, s0
-            e00, e01, e02, e11, e12, e22 = s0, s0, s0, s0, s0, s0
-            for column in range(shape[1]):
-                left = np.uint64(column)
-                middle, right = left + np.uint64(1), left + np.uint64(2)
-                a = side * (above[right] - above[left] + below[right] - below[left])
-                a = scale_x * (a + centre * (here[right] - here[left]))
-                b = side * (below[left] - above[left] + below[right] - above[right])
-                b = scale_y * (b + centre * (below[middle] - above[middle]))
-                p = (f32(column) - offset_x) / scale_x
-                pq, pp, qq = p * q, one + p * p, -one - q * q
-                j0, j1, j2 = qq * b - pq * a, pp * a + pq * b, p * b - q * a
-                s0 += j0
-                s1 += j1
-                s2 += j2
-                p00 += j0 * j0
-                p01 += j0 * j1
-                p02 += j0 * j2
-                p11 += j1 * j1
-                p12 += j1 * j2
-                p22 += j2 * j2
-                if accelerating:
-                    c = side * (above2[right] - above2[left] + below2[right] - below2[left])
-                    c = scale_x * (c + centre * (here2[right] - here2[left]))
-                    d = side * (below2[left] - above2[left] + below2[right] - above2[right])
-                    d = scale_y * (d + centre * (below2[middle] - above2[middle]))
-                    k0, k1, k2 = qq * d - pq * c, pp * c + pq * d, p * d - q * c
-                    t0 += k0
-                    t1 += k1
-                    t2 += k2
-                    c00 += j0 * k0
-                    c01 += j0 * k1
-                    c02 += j0 * k2
-                    c10 += j1 * k0
-                    c11 += j1 * k1
-                    c12 += j1 * k2
-                    c20 += j2 * k0
-                    c21 += j2 * k1
-                    c22 += j2 * k2
-                    e00 += k0 * k0
-                    e01 += k0 * k1
-                    e02 += k0 * k2
-                    e11 += k1 * k1
-                    e12 += k1 * k2
-                    e22 += k2 * k2
-            for k, value in enumerate((p00, p01, p02, p01, p11, p12, p02, p12, p22)):
-                products[0, k] += value
-            for k, value in enumerate((c00, c01, c02, c10, c11, c12, c20, c21, c22)):
-                products[1, k] += value
-            for k, value in enumerate((e00, e01, e02, e01, e11, e12, e02, e12, e22)):
-                products[2, k] += value
-            for k, value in enumerate((s0, s1, s2)):
-                sums[0, k] += value
-            for k, value in enumerate((t0, t1, t2)):
-                sums[1, k] += value
-
-    return image_products
+def _spread_changes(  # type: ignore[no-untyped-def]
+    cell, rx, ry, u, v, d, w, per_window, omega, a, scale_x, scale_y, images, stride
+):
+    """Add dh_j / d omega, and if ACCELERATING dh_j / d a, to ``images``, float32 (bins * channels,)."""
+    one, zero, half_window = f32(1), f32(0), f32(0.5) * per_window
+    for i in range(cell.shape[0]):
+        p, q, ramp, wd = u[i], v[i], d[i] * half_window, w[i] * d[i]
+        w0, w1, w2 = omega[0] + ramp * a[0], omega[1] + ramp * a[1], omega[2] + ramp * a[2]
+        x, y = wd * scale_x, wd * scale_y
+        u0, u1, u2 = _turned(-p * q * x, (one + p * p) * x, -q * x, d[i], w0, w1, w2)
+        v0, v1, v2 = _turned((-one - q * q) * y, p * q * y, p * y, d[i], w0, w1, w2)
+        corner = cell[i] + FIRST * (stride + np.int32(1))
+        ex, ex1, ey, ey1 = VALUES(rx[i]), SLOPES(rx[i]), VALUES(ry[i]), SLOPES(ry[i])
+        if ACCELERATING:
+            six_u = (u0, u1, u2, ramp * u0, ramp * u1, ramp * u2, zero, zero)
+            six_v = (v0, v1, v2, ramp * v0, ramp * v1, ramp * v2, zero, zero)
+            spread(images, corner, stride, six_u, six_v, ex, ex1, ey, ey1)
+        else:
+            spread(images, corner, stride, (u0, u1, u2, zero), (v0, v1, v2, zero), ex, ex1, ey, ey1)
