@@ -4,8 +4,10 @@
 
 import json
 import sys
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from diagnostic_msgs.msg import DiagnosticArray
@@ -69,13 +71,14 @@ class RecorderNode:
         self._subscribe(config.source.rstrip('/'), config.pictures)
 
     def _subscribe(self, source: str, pictures: tuple[str, ...]) -> None:
-        for kind, topic, callback, quality in (
+        topics: list[tuple[Any, str, Callable[..., None], QoSProfile]] = [
             (EventPacket, 'events', self._on_packet, EVENTS),
             (TwistWithCovarianceStamped, f'{source}/twist', self._on_twist, RESULTS),
             (Odometry, f'{source}/odometry', self._on_odometry, RESULTS),
             (DiagnosticArray, '/diagnostics', self._on_diagnostics, RESULTS),
             *((Image, f'{source}/{name}', partial(self._on_picture, name), RESULTS) for name in pictures),
-        ):
+        ]
+        for kind, topic, callback, quality in topics:
             subscription = self.node.create_subscription(kind, topic, callback, quality)
             if topic.startswith(source):
                 self._awaited.append(subscription.topic_name)

@@ -83,5 +83,3 @@ class TruthRecorderConfig:
 
     directory: str = param('', 'New or empty folder for the truth.')
     source: str = param('/sim_camera_node', 'Node whose truth is recorded.')
-    image_topic: str = param('/rgb', 'Pictures of which some are kept.')
-    image_period_s: float = param(1.0, 'Time between pictures that are kept, seconds.', ge=0.01)

@@ -1,6 +1,6 @@
 # Copyright 2026 The event_perception authors
 # SPDX-License-Identifier: Apache-2.0
-"""Writes the truth that the stand-in publishes into a folder: velocity, pose, flow, and some of its pictures."""
+"""Writes the truth that the stand-in publishes into a folder: velocity, pose, flow."""
 
 import csv
 import sys
@@ -13,7 +13,6 @@ from rclpy.qos import QoSProfile
 from sensor_msgs.msg import Image
 
 from event_perception.errors import ConfigError, DataError
-from event_perception.evaluation.pictures import png_bytes
 from event_perception.io import TumWriter, image_to_array
 from event_perception.io.messages import pose_from_message
 from event_perception.io.seconds import seconds_text
@@ -43,20 +42,18 @@ class TruthRecorderNode:
 
     def __init__(self) -> None:
         self.node = Node('sim_truth_node')
-        self._config = config = NodeParameters[TruthRecorderConfig](self.node, TruthRecorderConfig).config
+        config = NodeParameters[TruthRecorderConfig](self.node, TruthRecorderConfig).config
         if not config.directory:
             raise ConfigError('nowhere to write: set the parameter directory to a new folder')
         self._folder = Path(config.directory)
         if self._folder.exists() and any(self._folder.iterdir()):
             raise DataError(f'{self._folder} is not empty; truth is never overwritten: give a new folder')
-        for name in ('flow', 'frames'):
-            (self._folder / name).mkdir(parents=True, exist_ok=True)
+        (self._folder / 'flow').mkdir(parents=True, exist_ok=True)
         self._poses = TumWriter(self._folder / 'trajectory.tum')
         self._file = (self._folder / 'motion.csv').open('x', encoding='ascii', newline='')
         self._rows = csv.writer(self._file, lineterminator='\n')
         self._rows.writerow(COLUMNS)
-        self._next_frame_ns = 0
-        self._counts = {'twist': 0, 'pose': 0, 'flow': 0, 'image': 0}
+        self._counts = {'twist': 0, 'pose': 0, 'flow': 0}
         self._subscribe(config.source.rstrip('/'))
 
     def _subscribe(self, source: str) -> None:
@@ -64,7 +61,6 @@ class TruthRecorderNode:
             (TwistWithCovarianceStamped, f'{source}/truth/twist', self._on_twist),
             (PoseStamped, f'{source}/truth/pose', self._on_pose),
             (Image, f'{source}/truth/flow', self._on_flow),
-            (Image, self._config.image_topic, self._on_image),
         ):
             self.node.create_subscription(kind, topic, callback, QoSProfile(depth=DEPTH))
 
@@ -97,15 +93,6 @@ class TruthRecorderNode:
         file = self._folder / 'flow' / f'{header_ns(message)}.npz'
         np.savez(file, flow_px_s=np.where(valid, flow, np.float32(0)), valid=valid)
         self._counts['flow'] += 1
-
-    def _on_image(self, message: Image) -> None:
-        t_ns = header_ns(message)
-        if t_ns < self._next_frame_ns:
-            return
-        self._next_frame_ns = t_ns + round(self._config.image_period_s * 1e9)
-        picture = image_to_array(message)[..., ::-1]  # rgb to bgr, which files are written from
-        (self._folder / 'frames' / f'{t_ns}.png').write_bytes(png_bytes(np.ascontiguousarray(picture)))
-        self._counts['image'] += 1
 
 
 def main() -> None:

@@ -12,7 +12,6 @@ import re
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
 
 from event_perception.errors import DataError, EventPerceptionError
@@ -25,20 +24,22 @@ from event_perception.runs.demo import Say, require_ros
 from event_perception.runs.processes import Nodes
 from event_perception.runs.reference import seconds
 from event_perception.runs.report import Figure, write_report
+from event_perception.simulation.stand_in import TURNING, StandIn
 
 DURATION_S = 10.0
 SEED = 0
 START_TIMEOUT_S = 180.0  # a first start compiles every kernel
-IMAGE_LISTENERS = 2  # the simulator and the recorder of the truth
 SIMULATOR = {
     'use_sim_time': True,
     'image_topic': '/rgb',
     'depth_topic': '/depth',
     'odom_topic': '/odom',
     'reliable': True,
+    'queue_frames': 30,
     'dvs.threshold_on': 0.3,
     'dvs.threshold_off': 0.3,
 }
+PERCEPTION = {'use_sim_time': True, 'images.period_s': 0.05, 'inbox.max_lag_s': 1.0}
 RECORDER = {'pictures': '[flow, image]', 'picture_period_s': 0.1}
 NOTE = (
     'A camera that turns on the spot in a furnished room, shown at 60 Hz by a stand-in with the topics of Isaac Sim; a '
@@ -71,7 +72,7 @@ def run_demo_sim(
     require_ros()
     logs, cpu_s = _through_ros(directory, say, duration_s, rate)
     table = _table(directory, logs, cpu_s)
-    lead = (*_motion_figures(directory), *_flow_figures(directory), *_image_figures(directory))
+    lead = (*_motion_figures(directory), *_flow_figures(directory), *_image_figures(directory, duration_s))
     write_report(directory, title='event_perception: simulation demo', note=NOTE, extra=table, lead=lead)
     return table
 
@@ -82,7 +83,7 @@ def _through_ros(
     """Run all processes; returns their logs, and the CPU time of those that work while the simulation runs."""
     with Nodes() as nodes:
         say('starting perception and simulator (a first start compiles: up to two minutes)')
-        nodes.start('perception_node', {'use_sim_time': True, 'images.period_s': 0.05})
+        nodes.start('perception_node', PERCEPTION)
         nodes.wait_for('perception_node', lambda log: 'ready' in log, START_TIMEOUT_S, 'become ready')
         nodes.start('simulator_node', SIMULATOR)
         nodes.wait_for('simulator_node', lambda log: 'ready' in log, START_TIMEOUT_S, 'become ready')
@@ -92,8 +93,8 @@ def _through_ros(
         nodes.wait_for('sim_truth_node', lambda log: 'recording' in log, START_TIMEOUT_S, 'begun to record')
         before = {name: cpu_time_s(nodes.pid(name)) for name in NODES}
         say(f'simulating {duration_s:g} s' + (' in real time' if rate == 1 else f' at {rate:g} of real time'))
-        stand_in = {'duration_s': duration_s, 'rate': rate, 'seed': SEED, 'wait_for': IMAGE_LISTENERS}
-        nodes.start('sim_camera_node', stand_in | {'linger_s': 1.0})
+        stand_in = {'scene': TURNING, 'duration_s': duration_s, 'rate': rate, 'seed': SEED, 'linger_s': 1.0}
+        nodes.start('sim_camera_node', stand_in)
         deadline_s = START_TIMEOUT_S + 10 * duration_s / rate
         nodes.wait_for('sim_camera_node', lambda log: 'simulated:' in log, deadline_s, 'finished')
         nodes.wait_for('recorder_node', lambda log: 'quiet' in log, START_TIMEOUT_S, 'seen everything')
@@ -253,15 +254,14 @@ def _flow_figures(directory: Path) -> list[Figure]:
     return [figure(ours, 'flow estimated from events'), figure(true, 'flow, exact truth')]
 
 
-def _image_figures(directory: Path) -> list[Figure]:
-    """A frame of the simulated camera and the image made of events nearest to it in time."""
+def _image_figures(directory: Path, duration_s: float) -> list[Figure]:
+    """An image made of events, and what the simulated camera shows at that instant."""
     images = sorted((directory / 'images').glob('*.png'), key=lambda f: int(f.stem))
-    frames = sorted((directory / 'truth' / 'frames').glob('*.png'), key=lambda f: int(f.stem))
-    if not images or not frames:
+    if not images:
         return []
-    frame = frames[len(frames) // 2]
-    image = min(images, key=lambda f: abs(int(f.stem) - int(frame.stem)))
-    figures: list[Figure] = []
-    for file, caption in ((frame, 'frame of the simulated camera'), (image, 'image from events only')):
-        figures.append((pictures.png_bytes(np.asarray(cv2.imread(str(file)))), caption))
-    return figures
+    image = images[len(images) // 2]
+    picture = StandIn(TURNING, seed=SEED, duration_s=duration_s).picture(int(image.stem))
+    return [
+        (pictures.png_bytes(picture), 'what the simulated camera shows'),
+        (image.read_bytes(), 'image from events only, the same instant'),
+    ]
