@@ -43,6 +43,7 @@ TOPICS = {
 """What each result is published as, for the names of its latencies: arrival of a packet to publication."""
 
 STOP_TIMEOUT_S = 5.0
+FLUSH_TIMEOUT_S = 1.0
 LOG_PERIOD_S = 5.0
 DIAGNOSTICS_PERIOD_S = 1.0
 
@@ -115,6 +116,7 @@ class PerceptionNode:
         """Wait for the computation in hand, say what was done, and let go of ROS."""
         if not self._worker.stop(STOP_TIMEOUT_S):
             self._logger.error(f'the worker has not ended within {STOP_TIMEOUT_S:g} s')
+        self._outputs.flush(FLUSH_TIMEOUT_S)
         self._logger.info(f'done: {self._diagnostics.summary()}')
         self.node.destroy_node()
 

@@ -33,6 +33,9 @@ class OdometryOutputs:
         config: Parameters of the node.
         transforms: Tells where the camera is mounted.
         statistics: Where what was held back is counted.
+
+    Attributes:
+        outlets: All topics.
     """
 
     def __init__(
@@ -43,6 +46,7 @@ class OdometryOutputs:
         self._odometry = Outlet(node, Odometry, '~/odometry', statistics)
         self._path = Outlet(node, Path, '~/path', statistics)
         self._tf = Outlet(node, TFMessage, '/tf', statistics, QoSProfile(depth=TF_DEPTH))
+        self.outlets = [self._odometry, self._path, self._tf]
         self._poses: list[PoseStamped] = []
         self._last_pose_ns: int | None = None
 

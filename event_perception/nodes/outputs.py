@@ -6,9 +6,9 @@ What costs something is made only while somebody listens. An estimate that did n
 """
 
 from collections.abc import Callable, Sequence
-from functools import partial
 from math import inf
 from time import monotonic
+from typing import Any
 
 import numpy as np
 from geometry_msgs.msg import TwistWithCovarianceStamped
@@ -68,7 +68,12 @@ class Outputs:
         self._to_ros_ns, self._camera_frame, self._camera = to_ros_ns, camera_frame, camera
         self._statistics = statistics
         self._drawn_s: dict[str, float] = {}
-        outlet = partial(Outlet, node, statistics=statistics)
+        self._outlets: list[Outlet] = []
+
+        def outlet(kind: Any, topic: str) -> Outlet:
+            self._outlets.append(Outlet(node, kind, topic, statistics))
+            return self._outlets[-1]
+
         if 'egomotion' in stages:
             self._twist = outlet(TwistWithCovarianceStamped, '~/twist')
             self._warped = outlet(Image, '~/iwe')
@@ -78,6 +83,13 @@ class Outputs:
             self._image, self._camera_info = outlet(Image, '~/image'), outlet(CameraInfo, '~/camera_info')
         if 'odometry' in stages:
             self._odometry = OdometryOutputs(node, config, transforms, statistics)
+            self._outlets += self._odometry.outlets
+
+    def flush(self, timeout_s: float) -> None:
+        """Wait for reliable subscribers to have everything, in all no longer than this."""
+        end_s = monotonic() + timeout_s
+        for outlet in self._outlets:
+            outlet.flush(max(0.0, end_s - monotonic()))
 
     def wanted(self) -> set[str]:
         """Stages to compute now. Odometry adds up what it sees, so it never rests; egomotion feeds it."""

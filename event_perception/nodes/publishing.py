@@ -5,6 +5,7 @@
 from collections.abc import Callable
 from typing import Any
 
+from rclpy.duration import Duration
 from rclpy.impl.implementation_singleton import rclpy_implementation
 from rclpy.node import Node
 from rclpy.qos import QoSProfile
@@ -42,6 +43,13 @@ class Outlet:
     def watched(self) -> bool:
         """Whether anybody subscribes."""
         return bool(self._publisher.get_subscription_count())
+
+    def flush(self, timeout_s: float) -> None:
+        """Wait until reliable subscribers have everything: after the end of the node nothing is repeated."""
+        try:
+            self._publisher.wait_for_all_acked(Duration(seconds=timeout_s))
+        except REFUSALS as error:
+            self._logger.warning(f'{self._name} not flushed: {error}')
 
     def send(self, fill: Callable[[Any], None]) -> None:
         """Make a message, let it be filled, and publish it if anybody subscribes."""

@@ -66,6 +66,12 @@ def replayed(session, repository, recordings, *, rate, max_lag_s):
         return totals.get('packets received', 0) > 0 and done == totals['events received']
 
     assert probe.wait(accounted), node.output()
+
+    def arrived():
+        totals = probe.diagnostics('perception_node')
+        return all(len(probe.received[f'{NODE}/{n}']) >= totals.get(f'{n} published', 0) for n in OUTPUTS)
+
+    probe.wait(arrived, 10.0)  # a node that has ended repeats nothing that was lost on the way
     latest = len(probe.received['/diagnostics'])
     assert probe.wait(lambda: len(probe.received['/diagnostics']) > latest)
     code = node.end()
