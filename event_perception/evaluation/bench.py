@@ -16,6 +16,7 @@ BENCHMARKS = Registry(
         'codecs': 'event_perception.evaluation.bench_codecs:bench_codecs',
         'egomotion': 'event_perception.evaluation.bench_egomotion:bench_egomotion',
         'images': 'event_perception.evaluation.bench_images:bench_images',
+        'sim_camera': 'event_perception.evaluation.bench_sim_camera:bench_sim_camera',
         'simulation': 'event_perception.evaluation.bench_simulation:bench_simulation',
         'spikes': 'event_perception.evaluation.bench_spikes:bench_spikes',
     },

@@ -42,6 +42,9 @@ class SimulatorConfig:
     )
     camera_frame: str = param('', 'Optical frame of the camera; empty: the frame_id of the images.')
     base_frame: str = param('', 'Frame whose pose odometry tells; empty: its child_frame_id.')
+    diagnostics_period_s: float = param(
+        1.0, 'Time between messages on /diagnostics, seconds of the wall clock.', ge=0.05, le=60.0
+    )
     light: LightConfig = LightConfig()
     stream: CameraStreamConfig = CameraStreamConfig()
     dvs: DvsConfig = DvsConfig()

@@ -33,7 +33,7 @@ LOSSES = {
 
 
 class SimulatorDiagnostics:
-    """Collects from everywhere, once a second.
+    """Collects from everywhere, now and then.
 
     Args:
         node: Who publishes.

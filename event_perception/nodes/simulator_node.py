@@ -31,7 +31,6 @@ from event_perception.simulation.warm_up import warm_up
 PACKETS_DEPTH = 1000
 STOP_TIMEOUT_S = 5.0
 LOG_PERIOD_S = 5.0
-DIAGNOSTICS_PERIOD_S = 1.0
 
 
 class SimulatorNode:
@@ -74,11 +73,12 @@ class SimulatorNode:
         )
 
     def start(self) -> None:
-        """Begin to emulate, and to tell how it goes once a second."""
+        """Begin to emulate, and to tell how it goes now and then."""
         self._worker.start()
         # Not the node's clock: under simulated time that may stand still, and then diagnostics matter most.
         steady = Clock(clock_type=ClockType.STEADY_TIME)
-        self.node.create_timer(DIAGNOSTICS_PERIOD_S, self._diagnostics.publish, clock=steady)
+        period_s = self._config.diagnostics_period_s
+        self.node.create_timer(period_s, self._diagnostics.publish, clock=steady)
         self._logger.info(f'ready: {", ".join(self._config.outputs)}')
 
     def stop(self) -> None:

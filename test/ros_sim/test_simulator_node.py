@@ -2,6 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """The simulator node on input that is wrong, missing or jumps: it waits or says so, counts, and goes on."""
 
+from functools import partial
+
 import numpy as np
 import pytest
 from diagnostic_msgs.msg import DiagnosticArray
@@ -42,16 +44,24 @@ class Feeder:
     def ready(self, *publishers):
         return self.probe.wait(lambda: all(p.get_subscription_count() for p in publishers))
 
-    def prime(self, *topics):
+    def prime(self, *topics, until=lambda: True, send=None):
         """Send frames until something comes back: matching of publishers and subscriptions takes its time."""
 
         def answered():
-            if all(self.probe.received[topic] for topic in topics):
+            if all(self.probe.received[topic] for topic in topics) and until():
                 return True
-            self.send()
+            (send or self.send)()
             return False
 
         return self.probe.wait(answered)
+
+    def send_until(self, condition, **surroundings):
+        """Send frames with depth, odometry, calibration and mounting until a condition holds."""
+        return self.prime(until=condition, send=lambda: self.send_surroundings(self.send(), **surroundings))
+
+    def says(self, text):
+        """Whether the latest diagnostics say something."""
+        return text in self.totals().get('message', '')
 
     def send(self, *, size=(60, 80), encoding='mono8', pixels=None, t_ns=None):
         """One frame of a pattern that slides to the right."""
@@ -110,9 +120,9 @@ def time_base(message):
 
 @pytest.fixture
 def feed(ros):
-    """(feeder, start)."""
+    """(feeder, start), diagnostics ten times a second."""
     probe, start = ros
-    return Feeder(probe), start
+    return Feeder(probe), partial(start, diagnostics_period_s=0.1)
 
 
 def test_bad_images_are_counted_and_events_go_on(feed):
@@ -146,26 +156,19 @@ def test_missing_calibration_tf_and_depth_are_waited_for_said_and_recovered_from
     feeder, start = feed
     node = start('simulator_node', depth_topic='/depth', odom_topic='/odom', queue_frames=100, reliable=True)
     assert feeder.ready(feeder.image, feeder.depth, feeder.odom, feeder.tf, feeder.info), node.output()
-    for _ in range(4):
-        feeder.send_surroundings(feeder.send(), info=False, tf=False)
-    assert feeder.probe.wait(lambda: 'waiting for camera_info' in feeder.totals().get('message', '')), (
-        node.output()
+    said = feeder.says
+    assert feeder.send_until(
+        lambda: said('waiting for camera_info') and said('waiting for tf'), info=False, tf=False
     )
-    assert 'waiting for tf' in feeder.totals()['message']
     assert feeder.totals()['reprojected'] == 0
-    for _ in range(4):
-        feeder.send_surroundings(feeder.send())
-    assert feeder.wait_for(reprojected=2), feeder.totals()
-    feeder.send_surroundings(feeder.send(), depth_m=np.nan)
-    assert feeder.wait_for(depth_refused=1), feeder.totals()
-    for _ in range(4):
-        feeder.send()  # depth and odometry have stopped
-    assert feeder.wait_for(without_depth=2, without_pose=2), feeder.totals()
+    assert feeder.send_until(lambda: feeder.totals()['reprojected'] >= 2), feeder.totals()
+    assert feeder.send_until(lambda: feeder.totals()['depth_refused'] >= 1, depth_m=np.nan)
+    assert feeder.prime(
+        until=lambda: feeder.totals()['without_depth'] >= 2 <= feeder.totals()['without_pose']
+    )
     resumed = feeder.totals()['reprojected']
-    for _ in range(4):
-        feeder.send_surroundings(feeder.send())
-    assert feeder.wait_for(reprojected=resumed + 2), feeder.totals()
-    assert feeder.probe.wait(lambda: 'no images' in feeder.totals().get('message', ''))
+    assert feeder.send_until(lambda: feeder.totals()['reprojected'] >= resumed + 2), feeder.totals()
+    assert feeder.probe.wait(lambda: said('no images'))
     assert node.end() == 0
 
 

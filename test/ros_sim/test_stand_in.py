@@ -73,7 +73,10 @@ def tutorial(new_session):
         probe.subscribe(EventPacket, '/events')
         probe.subscribe(DiagnosticArray, '/diagnostics')
         topics = {'image_topic': '/rgb', 'depth_topic': '/depth', 'odom_topic': '/odom'}
-        simulator = start('simulator_node', use_sim_time=True, reliable=True, queue_frames=100, **topics)
+        often = {'diagnostics_period_s': 0.1}
+        simulator = start(
+            'simulator_node', use_sim_time=True, reliable=True, queue_frames=100, **topics, **often
+        )
         stand_in = start(
             'sim_camera_node', duration_s=DURATION_S, seed=SEED, wait_for=2, linger_s=3.0, rate=0.5
         )
