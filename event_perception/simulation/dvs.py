@@ -13,12 +13,13 @@ from numpy.typing import ArrayLike, NDArray
 
 from event_perception.errors import DataError
 from event_perception.events import EventArray
-from event_perception.simulation import dvs_kernels as kernels
+from event_perception.simulation import crossing_kernels, dvs_kernels
 from event_perception.simulation.dvs_config import DvsConfig
 from event_perception.simulation.noise import NO_NOISE, NoiseSource, TimeJitter
 
 SMALLEST_THRESHOLD = 0.01  # of any pixel, as in v2e
 LONG_AGO_NS = -(1 << 62)
+NOT_FINITE = 'values that are not finite; mask or repair them first'
 MAX_STEPS_PER_EVENT = 64  # beyond it, comparing sorts faster than counting
 
 
@@ -82,7 +83,7 @@ class DvsEmulator:
     def leak_per_s(self) -> NDArray[np.float64]:
         """How fast the reference sinks (H, W), ln units per second."""
         leak = self._leak_per_s if self._leak_per_s.size else np.zeros(self._on.size)
-        return leak.reshape(self.height, self.width)
+        return leak.astype(np.float64).reshape(self.height, self.width)
 
     def push(self, frame: ArrayLike, t_ns: int) -> EventArray:
         """Events between the previous frame and this one; none for the first frame.
@@ -110,8 +111,8 @@ class DvsEmulator:
         frame = np.asarray(frame)
         if frame.shape != (self.height, self.width):
             raise DataError(f'frame has shape {frame.shape}; this sensor has {(self.height, self.width)}')
-        if not np.isfinite(frame).all():
-            raise DataError(f'frame at {t_ns} ns has values that are not finite; mask or repair them first')
+        if self.config.model == 'naive' and not np.isfinite(frame).all():
+            raise DataError(f'frame at {t_ns} ns: {NOT_FINITE}')
         if self._t_ns is not None and t_ns <= self._t_ns:
             raise DataError(f'frame at {t_ns} ns is not after {self._t_ns} ns; call reset() at a jump')
         return frame
@@ -133,48 +134,34 @@ class DvsEmulator:
         c = self.config
         is_log = c.input_transfer == 'log'
         light = self._light_dn(frame, np.float32).ravel()
-        log_new = np.empty(light.size, np.float32)
-        kernels.log_light(light, is_log, c.linlog_knee_dn, log_new)
+        if not dvs_kernels.all_finite(light.view(np.int32)):
+            raise DataError(f'frame at {t_ns} ns: {NOT_FINITE}')
         if self._t_ns is None:
-            self._start(log_new)
+            self._start(light, is_log)
             return EventArray.empty(height=self.height, width=self.width)
-        dt_ns = int(t_ns) - self._t_ns
-        level_old = self._level
-        if c.cutoff_hz > 0:
-            self._level = level_old.copy()
-            rate = 2 * np.pi * c.cutoff_hz
-            exact = c.filter == 'exact'
-            kernels.filter_light(light, is_log, log_new, self._log, self._level, rate, dt_ns * 1e-9, exact)
-        else:
-            self._level = log_new
-        return self._fire(level_old, light, self._t_ns, dt_ns)
+        return self._advance(light, is_log, self._t_ns, int(t_ns) - self._t_ns)
 
-    def _start(self, log_light: NDArray) -> None:
-        self._level, self._log = log_light, log_light.copy()
-        self._residual = np.zeros(log_light.size)
+    def _start(self, light: NDArray, is_log: bool) -> None:
+        n = light.size
+        self._log = np.empty(n, np.float32)
+        dvs_kernels.log_light(light, is_log, self.config.linlog_knee_dn, self._log)
+        self._level = self._log.copy()
+        self._residual = np.zeros(n)
         if self.config.random_initial_phase:
             self._residual = self._rng.uniform(-self._off.astype(float), self._on)
-        self._t_event_ns = np.full(log_light.size, LONG_AGO_NS, np.int64)
-        self._scratch(4096)
+        self._t_event_ns = np.full(n, LONG_AGO_NS, np.int64)
+        self._found: list[NDArray] = [np.empty(4096), np.empty(4096, np.int32), np.empty(4096, np.int8)]
 
-    def _scratch(self, size: int) -> None:
-        self._tau = np.empty(size)
-        self._pixel = np.empty(size, np.int32)
-        self._polarity = np.empty(size, np.int8)
-
-    def _fire(self, level_old: NDArray, light: NDArray, t_ns: int, dt_ns: int) -> EventArray:
+    def _advance(self, light: NDArray, is_log: bool, t_ns: int, dt_ns: int) -> EventArray:
         c = self.config
-        noise = NO_NOISE if self._noise.silent else self._noise.draw(self._white_fraction(light), dt_ns)
-        leak = self._leak_per_s * (dt_ns * 1e-9)
-        largest_leak = float(leak.max(initial=0.0))
-        bound = kernels.count_bound(level_old, self._level, self._residual, self._smallest, largest_leak)
-        if bound + noise.pixel.size > self._tau.size:
-            self._scratch(2 * (bound + noise.pixel.size))
-        n = kernels.fire(
-            level_old, self._level, self._residual, self._on, self._off,
-            leak, float(dt_ns), t_ns, self._t_event_ns, c.refractory_s * 1e9,
-            c.refractory_mode == 'dead', noise.pixel, noise.tau_ns, noise.sign,
-            self._tau, self._pixel, self._polarity,
+        noise = NO_NOISE
+        if not self._noise.silent:
+            noise = self._noise.draw(lambda pixels: self._white_fraction(light[pixels]), dt_ns)
+        n, *self._found = crossing_kernels.advance(
+            light, is_log, c.linlog_knee_dn, 2 * np.pi * c.cutoff_hz, c.filter == 'exact', self._log,
+            self._level, self._residual, self._on, self._off, self._smallest, self._leak_per_s,
+            float(dt_ns), t_ns, self._t_event_ns, c.refractory_s * 1e9, c.refractory_mode == 'dead',
+            noise.pixel, noise.tau_ns, noise.sign, *self._found,
         )  # fmt: skip
         return self._in_time_order(n, t_ns, dt_ns)
 
@@ -184,14 +171,16 @@ class DvsEmulator:
         t_ns, x, y = np.empty(n, np.int64), np.empty(n, np.uint16), np.empty(n, np.uint16)
         p = np.empty(n, np.int8)
         n_steps = (first + dt_ns) // step + 1
-        tau, pixel, polarity = self._tau[:n], self._pixel[:n], self._polarity[:n]
+        tau, pixel, polarity = (found[:n] for found in self._found)
         if n_steps > 65536 + MAX_STEPS_PER_EVENT * n:
             order = np.argsort(tau, kind='stable')
             tau, pixel, polarity = tau[order], pixel[order], polarity[order]
             t_ns[:] = ((first + tau) // step).astype(np.int64) * step
             x[:], y[:], p[:] = pixel % self.width, pixel // self.width, polarity
         else:
-            kernels.sort_by_step(n, tau, pixel, polarity, first, step, n_steps, self.width, t_ns, x, y, p)
+            crossing_kernels.sort_by_step(
+                n, tau, pixel, polarity, first, step, n_steps, self.width, t_ns, x, y, p
+            )
         t_ns += t_previous_ns - first
         return self._events(t_ns, x, y, p)
 
@@ -224,14 +213,14 @@ class DvsEmulator:
             raise DataError(f'threshold map has shape {given.shape}; give positive numbers of shape {shape}')
         return given.ravel()
 
-    def _leak(self) -> NDArray[np.float64]:
+    def _leak(self) -> NDArray[np.float32]:
         """Sinking of the reference, ln units per second; empty without leak. Mean rate over pixels as set."""
         c = self.config
         if c.leak_rate_hz == 0:
-            return np.zeros(0)
+            return np.zeros(0, np.float32)
         spread = 10.0 ** (c.noise_rate_decades * self._rng.standard_normal(self._on.size))
         mean = np.exp(0.5 * (c.noise_rate_decades * np.log(10)) ** 2)
-        return c.leak_rate_hz * self._on * spread / mean
+        return (c.leak_rate_hz * self._on * spread / mean).astype(np.float32)
 
 
 def srgb_to_linear(value: ArrayLike) -> NDArray[np.float64]:

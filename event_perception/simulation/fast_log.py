@@ -1,15 +1,18 @@
 # Copyright 2026 The event_perception authors
 # SPDX-License-Identifier: Apache-2.0
-"""Logarithm and exponential of whole float32 arrays, written so that the compiler can use vector instructions.
+"""Logarithm and exponential of float32 numbers, written so that loops over them become vector instructions.
 
 Scalar library calls cost a DVS frame more than everything else together. Range reduction and minimax
 polynomials are those of the Cephes library (Moshier), logf and expf; errors stay within 3 units of the last place.
+Products and sums may fuse (``contract``), which rounds once instead of twice.
 """
 
 from typing import Any
 
 import numpy as np
-from numba import njit
+from llvmlite import ir
+from numba import njit, types
+from numba.extending import intrinsic
 from numpy.typing import NDArray
 
 _F: Any = np.float32
@@ -23,51 +26,79 @@ L6, L7, L8 = _F(2.0000714765e-1), _F(-2.4999993993e-1), _F(3.3333331174e-1)
 E0, E1, E2 = _F(1.9875691500e-4), _F(1.3981999507e-3), _F(8.3334519073e-3)
 E3, E4, E5 = _F(4.1665795894e-2), _F(1.6666665459e-1), _F(5.0000001201e-1)
 LARGEST_EXPONENT = _F(80.0)
+MANTISSA, EXPONENT_OF_1, EXPONENT_AT = np.int32(0x7FFFFF), np.int32(127), np.int32(23)
+BITS_OF_1 = np.int32(0x3F800000)
 
 
-@njit(cache=True, nogil=True, error_model='numpy')
+def _bits_of(typing_context: Any, value: Any) -> Any:
+    """The 32 bits of a float32, as int32."""
+
+    def build(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        return builder.bitcast(arguments[0], ir.IntType(32))
+
+    return types.int32(types.float32), build
+
+
+def _float_of(typing_context: Any, value: Any) -> Any:
+    """The float32 of 32 bits."""
+
+    def build(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        return builder.bitcast(arguments[0], ir.FloatType())
+
+    return types.float32(types.int32), build
+
+
+_bits: Any = intrinsic(_bits_of)
+_from_bits: Any = intrinsic(_float_of)
+
+
+@njit(cache=True, nogil=True, error_model='numpy', fastmath={'contract'}, inline='always')
+def log32(value: Any) -> Any:
+    """Natural logarithm of a positive normal float32."""
+    bits = _bits(value)
+    m = _from_bits(np.int32((bits & MANTISSA) | BITS_OF_1))  # in [1, 2)
+    large = m > SQRT2
+    exponent = _F(np.int32((bits >> EXPONENT_AT) - EXPONENT_OF_1)) + (ONE if large else _F(0))
+    r = (m * HALF if large else m) - ONE
+    p = L0
+    p = p * r + L1
+    p = p * r + L2
+    p = p * r + L3
+    p = p * r + L4
+    p = p * r + L5
+    p = p * r + L6
+    p = p * r + L7
+    p = p * r + L8
+    z = r * r
+    tail = r * z * p + exponent * LN2_LOW - HALF * z
+    return r + tail + exponent * LN2_HIGH
+
+
+@njit(cache=True, nogil=True, error_model='numpy', fastmath={'contract'}, inline='always')
+def exp32(value: Any) -> Any:
+    """Exponential of a float32, clipped to [-80, 80]."""
+    x = min(max(value, -LARGEST_EXPONENT), LARGEST_EXPONENT)
+    n = np.floor(x * LOG2_E + HALF)
+    r = x - n * LN2_HIGH - n * LN2_LOW
+    p = E0
+    p = p * r + E1
+    p = p * r + E2
+    p = p * r + E3
+    p = p * r + E4
+    p = p * r + E5
+    scale = _from_bits(np.int32((np.int32(n) + EXPONENT_OF_1) << EXPONENT_AT))
+    return (p * r * r + r + ONE) * scale
+
+
+@njit(cache=True, nogil=True, error_model='numpy', fastmath={'contract'})
 def log_into(value: NDArray, out: NDArray) -> None:
     """Natural logarithm of positive normal numbers; flat, contiguous, float32."""
-    bits = value.view(np.int32)
-    mantissa_bits = np.empty(value.size, np.int32)
     for i in range(value.size):
-        mantissa_bits[i] = (bits[i] & 0x7FFFFF) | 0x3F800000
-    mantissa = mantissa_bits.view(np.float32)
-    for i in range(value.size):
-        m = mantissa[i]  # in [1, 2)
-        large = m > SQRT2
-        exponent = _F(np.int32((bits[i] >> 23) - 127)) + (ONE if large else _F(0))
-        r = (m * HALF if large else m) - ONE
-        p = L0
-        p = p * r + L1
-        p = p * r + L2
-        p = p * r + L3
-        p = p * r + L4
-        p = p * r + L5
-        p = p * r + L6
-        p = p * r + L7
-        p = p * r + L8
-        z = r * r
-        tail = r * z * p + exponent * LN2_LOW - HALF * z
-        out[i] = r + tail + exponent * LN2_HIGH
+        out[i] = log32(value[i])
 
 
-@njit(cache=True, nogil=True, error_model='numpy')
+@njit(cache=True, nogil=True, error_model='numpy', fastmath={'contract'})
 def exp_into(value: NDArray, out: NDArray) -> None:
     """Exponential of numbers clipped to [-80, 80]; flat, contiguous, float32."""
-    scale_bits = np.empty(value.size, np.int32)
     for i in range(value.size):
-        x = min(max(value[i], -LARGEST_EXPONENT), LARGEST_EXPONENT)
-        n = np.floor(x * LOG2_E + HALF)
-        scale_bits[i] = (np.int32(n) + 127) << 23
-        r = x - n * LN2_HIGH - n * LN2_LOW
-        p = E0
-        p = p * r + E1
-        p = p * r + E2
-        p = p * r + E3
-        p = p * r + E4
-        p = p * r + E5
-        out[i] = p * r * r + r + ONE
-    scale = scale_bits.view(np.float32)
-    for i in range(value.size):
-        out[i] *= scale[i]
+        out[i] = exp32(value[i])

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Events that no light change explains: shot noise and hot pixels, drawn without touching every pixel; jitter."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -53,11 +54,11 @@ class NoiseSource:
         """Whether no noise can ever come."""
         return self._config.shot_noise_rate_hz == 0 and self.hot_pixels.size == 0
 
-    def draw(self, white_fraction: NDArray, dt_ns: int) -> NoiseCandidates:
+    def draw(self, white_fraction: Callable[[NDArray], NDArray], dt_ns: int) -> NoiseCandidates:
         """Noise of one interval.
 
         Args:
-            white_fraction: I01, light of every pixel as a fraction of white, flat.
+            white_fraction: Gives I01, light as a fraction of white, of pixels by their flat indices.
             dt_ns: Length of the interval.
         """
         shot = self._shot(white_fraction, dt_ns)
@@ -68,12 +69,12 @@ class NoiseSource:
         order = np.lexsort((tau_ns, pixel))
         return NoiseCandidates(pixel[order].astype(np.int64), tau_ns[order], sign[order])
 
-    def _shot(self, white_fraction: NDArray, dt_ns: int) -> NDArray[np.int64]:
+    def _shot(self, white_fraction: Callable[[NDArray], NDArray], dt_ns: int) -> NDArray[np.int64]:
         """Indices into (ON pixels, OFF pixels): a thinned Poisson process."""
         n = self._rng.poisson(self._config.shot_noise_rate_hz * self._n_pixels * dt_ns * 1e-9)
         chosen = np.searchsorted(self._cumulative, self._rng.random(n)).astype(np.int64)
         fall = 1.0 - self._config.shot_noise_bright_factor
-        keep = self._rng.random(n) < 1.0 - fall * white_fraction[chosen % self._n_pixels]
+        keep = self._rng.random(n) < 1.0 - fall * white_fraction(chosen % self._n_pixels)
         return chosen[keep]
 
 
