@@ -110,6 +110,14 @@ class PlaneScene:
         with np.errstate(divide='ignore'):
             return np.asarray(np.float32(1) / inverse, np.float32)
 
+    def light_and_depth(
+        self, camera: CameraModel, T_world_camera: NDArray, t_s: float
+    ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """``render`` and ``depth`` for the cost of one."""
+        light, inverse, _ = self._look(camera, T_world_camera, t_s)
+        with np.errstate(divide='ignore'):
+            return light, np.asarray(np.float32(1) / inverse, np.float32)
+
     def surface(self, camera: CameraModel, T_world_camera: NDArray, t_s: float) -> NDArray[np.int16]:
         """Index of the rectangle each pixel sees (H, W), -1 for none: segment ids."""
         return self._look(camera, T_world_camera, t_s)[2]

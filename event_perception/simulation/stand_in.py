@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from event_perception.motion.lie import se3_inverse
 from event_perception.simulation import scenes, trajectories
+from event_perception.simulation.planes import PlaneScene
 from event_perception.simulation.scenes import EYE_M, room_sequence
 from event_perception.simulation.sequence import SimulatedSequence
 
@@ -54,6 +55,7 @@ class StandIn:
     def __init__(self, scene: str, *, seed: int, duration_s: float) -> None:
         self.sequence = create(scene, seed=seed, duration_s=duration_s)
         self.camera = self.sequence.camera
+        self._latest: tuple[tuple[int, bool], NDArray[np.float32], NDArray[np.float32]] | None = None
         self._start = se3_inverse(self.sequence.pose(0)[0] @ se3_inverse(T_BASE_CAMERA))
 
     def state(self, t_ns: int) -> RobotState:
@@ -68,17 +70,25 @@ class StandIn:
 
     def picture(self, t_ns: int, *, right: bool = False) -> NDArray[np.uint8]:
         """What is seen, rgb8 (H, W, 3), gamma coded, by the left or only camera or by the right one."""
-        log_light = self.sequence.scene.render(self.camera, self._pose(t_ns, right), t_ns * 1e-9)
-        grey = displayed(log_light)
+        grey = displayed(self._view(t_ns, right)[0])
         return np.repeat(grey[..., None], 3, axis=2)
 
     def depth(self, t_ns: int, *, right: bool = False) -> NDArray[np.float32]:
         """Depth along the optical axis (H, W), m; inf where nothing is hit."""
-        return self.sequence.scene.depth(self.camera, self._pose(t_ns, right), t_ns * 1e-9)
+        return self._view(t_ns, right)[1]
 
-    def _pose(self, t_ns: int, right: bool) -> NDArray[np.float64]:
-        T = self.sequence.pose(t_ns)[0]
-        return T @ T_LEFT_RIGHT if right else T
+    def _view(self, t_ns: int, right: bool) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Log light and depth; the latest view is kept, because picture and depth are asked for in turn."""
+        if self._latest is None or self._latest[0] != (t_ns, right):
+            T = self.sequence.pose(t_ns)[0]
+            T = T @ T_LEFT_RIGHT if right else T
+            scene, t_s = self.sequence.scene, t_ns * 1e-9
+            if isinstance(scene, PlaneScene):
+                light, depth = scene.light_and_depth(self.camera, T, t_s)
+            else:
+                light, depth = scene.render(self.camera, T, t_s), scene.depth(self.camera, T, t_s)
+            self._latest = ((t_ns, right), light, depth)
+        return self._latest[1:]
 
 
 def create(scene: str, *, seed: int, duration_s: float) -> SimulatedSequence:
