@@ -206,6 +206,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument('--sigma', type=float, default=0.03, metavar='S', help='spread of thresholds')
     options = parser.parse_args(arguments)
     try:
+        _one_thread()
         frames = read_frames(options.frames) if options.frames else _benchmark_clip()
         t_ns = np.rint(np.arange(len(frames)) * (1e9 / options.rate)).astype(np.int64)
         result = compare(frames, t_ns, threshold=options.threshold, sigma=options.sigma)
@@ -214,6 +215,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 1
     sys.stdout.write(json.dumps(result, indent=2) + '\n')
     return 0
+
+
+def _one_thread() -> None:
+    """For fair frames per second: v2e computes with torch, which takes all processors by default."""
+    import torch
+
+    torch.set_num_threads(1)
 
 
 def _benchmark_clip() -> NDArray[np.float32]:

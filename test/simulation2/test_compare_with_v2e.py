@@ -16,6 +16,12 @@ from event_perception.evaluation.compare_with_v2e import CASES, compare, main, r
 MS = 1_000_000
 
 
+@pytest.fixture(autouse=True)
+def _threads(monkeypatch):
+    """Tests after these have all their threads."""
+    monkeypatch.setattr('event_perception.evaluation.compare_with_v2e._one_thread', lambda: None)
+
+
 class StandIn:
     """Same calls and attributes as v2e's EventEmulator; float64 NumPy, dead time at v2e's steps."""
 
