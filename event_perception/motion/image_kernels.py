@@ -228,7 +228,7 @@ def make_sampler(kernel: str, reconstruction: str, order: int) -> Callable[..., 
     dot, rows = _CONTRACTIONS[n]
     second = order > 1
 
-    @njit(inline='always')
+    @njit(forceinline=True)
     def sample(image, stride, cell, rx, ry):  # type: ignore[no-untyped-def]
         corner = cell + first * (stride + np.int32(1))
         x1, y0 = slope_of(rx), value_of(ry)
@@ -249,39 +249,39 @@ def make_taps(kernel: str, reconstruction: str, derivative: int) -> Callable[...
     table, degrees, powers = _float32_table(kernel, reconstruction)
     degree, base = degrees[derivative], derivative * powers
 
-    @njit(inline='always')
+    @njit(forceinline=True)
     def tap(k, r):  # type: ignore[no-untyped-def]
         value = table[(base + degree) * n + k]
         for power in range(degree):
             value = value * r + table[(base + degree - 1 - power) * n + k]
         return value
 
-    @njit(inline='always')
+    @njit(forceinline=True)
     def three(r):  # type: ignore[no-untyped-def]
         return tap(0, r), tap(1, r), tap(2, r)
 
-    @njit(inline='always')
+    @njit(forceinline=True)
     def four(r):  # type: ignore[no-untyped-def]
         return tap(0, r), tap(1, r), tap(2, r), tap(3, r)
 
-    @njit(inline='always')
+    @njit(forceinline=True)
     def five(r):  # type: ignore[no-untyped-def]
         return tap(0, r), tap(1, r), tap(2, r), tap(3, r), tap(4, r)
 
     return {3: three, 4: four, 5: five}[n]
 
 
-@njit(inline='always')
+@njit(forceinline=True)
 def _dot3(a, b):  # type: ignore[no-untyped-def]
     return a[0] * b[0] + a[1] * b[1] + a[2] * b[2]
 
 
-@njit(inline='always')
+@njit(forceinline=True)
 def _dot4(a, b):  # type: ignore[no-untyped-def]
     return a[0] * b[0] + a[1] * b[1] + a[2] * b[2] + a[3] * b[3]
 
 
-@njit(inline='always')
+@njit(forceinline=True)
 def _dot5(a, b):  # type: ignore[no-untyped-def]
     return a[0] * b[0] + a[1] * b[1] + a[2] * b[2] + a[3] * b[3] + a[4] * b[4]
 
@@ -289,40 +289,40 @@ def _dot5(a, b):  # type: ignore[no-untyped-def]
 # Unsigned indices below: no wrap-around to test for.
 
 
-@njit(inline='always')
+@njit(forceinline=True)
 def _row3(image, i, t):  # type: ignore[no-untyped-def]
     k = np.uint64(i)
     return t[0] * image[k] + t[1] * image[k + np.uint64(1)] + t[2] * image[k + np.uint64(2)]
 
 
-@njit(inline='always')
+@njit(forceinline=True)
 def _row4(image, i, t):  # type: ignore[no-untyped-def]
     k = np.uint64(i)
     left = t[0] * image[k] + t[1] * image[k + np.uint64(1)]
     return left + t[2] * image[k + np.uint64(2)] + t[3] * image[k + np.uint64(3)]
 
 
-@njit(inline='always')
+@njit(forceinline=True)
 def _row5(image, i, t):  # type: ignore[no-untyped-def]
     k = np.uint64(i)
     left = t[0] * image[k] + t[1] * image[k + np.uint64(1)] + t[2] * image[k + np.uint64(2)]
     return left + t[3] * image[k + np.uint64(3)] + t[4] * image[k + np.uint64(4)]
 
 
-@njit(inline='always')
+@njit(forceinline=True)
 def _rows3(image, i, stride, t):  # type: ignore[no-untyped-def]
     j = i + stride
     return _row3(image, i, t), _row3(image, j, t), _row3(image, j + stride, t)
 
 
-@njit(inline='always')
+@njit(forceinline=True)
 def _rows4(image, i, stride, t):  # type: ignore[no-untyped-def]
     j = i + stride
     k = j + stride
     return _row4(image, i, t), _row4(image, j, t), _row4(image, k, t), _row4(image, k + stride, t)
 
 
-@njit(inline='always')
+@njit(forceinline=True)
 def _rows5(image, i, stride, t):  # type: ignore[no-untyped-def]
     j = i + stride
     k = j + stride

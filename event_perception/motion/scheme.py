@@ -18,7 +18,8 @@ class Scheme:
         kernel: Votes: 'bilinear', 'rect' or 'gaussian'.
         reconstruction: 'linear', 'cubic' or 'lanczos2'.
         hessian: 'exact', or 'approximate': faster, a few percent off.
-        own_votes: 'removed' takes away what an event does to the variance by meeting itself.
+        own_votes: 'removed' takes away what an event does to the variance by meeting itself; from the
+            Hessian only if that is exact.
     """
 
     kernel: str = 'bilinear'
