@@ -18,6 +18,7 @@ def main(arguments: list[str]) -> int:
         'ruff check': [BIN / 'ruff', 'check', '.'],
         'ruff format': [BIN / 'ruff', 'format', '--check', '.'],
         'mypy': [BIN / 'mypy'],
+        'kernels': [BIN / 'python', 'scripts/compile_kernels.py'],
         'pytest': [BIN / 'python', '-m', 'pytest', '--numprocesses', '2', '--dist', 'loadfile', *arguments],
     }
     with tempfile.TemporaryDirectory(prefix='event_perception_test_') as folder:
