@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Compiles the kernels of the nodes into numba's cache on disk, so that tests do not wait for a compiler."""
 
-from event_perception.nodes.sim_config import SimulatorConfig
+from event_perception.config import build
+from event_perception.nodes.sim_config import SIMULATOR_DEFAULTS, SimulatorConfig
 from event_perception.nodes.warm_up import warm_up as warm_up_pipeline
 from event_perception.pipeline_config import PipelineConfig
 from event_perception.simulation import scenes
@@ -12,7 +13,7 @@ from event_perception.simulation.warm_up import warm_up as warm_up_camera
 def main() -> None:
     """Perception, the simulated camera, and the scenes of the stand-in."""
     warm_up_pipeline(PipelineConfig())
-    simulator = SimulatorConfig()
+    simulator = build(SimulatorConfig, SIMULATOR_DEFAULTS)
     warm_up_camera(simulator.stream, simulator.dvs, simulator.encoding, None)
     sequence = scenes.create('room', seed=0, duration_s=0.02)
     sequence.image(0)
