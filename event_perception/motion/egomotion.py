@@ -34,16 +34,17 @@ from event_perception.motion.quadratic_prior import (
     noise_variance,
     scaled,
     scaled_objective,
+    settled,
 )
 from event_perception.motion.result import EgomotionResult
-from event_perception.motion.rigid_egomotion import events_with_depth, solve_rigid
+from event_perception.motion.rigid_egomotion import RigidSolver
 from event_perception.motion.robust_weights import robust_weights
 from event_perception.motion.rotation_variance import BearingEvents, RotationVariance
+from event_perception.motion.scene_depth import events_with_depth
 from event_perception.motion.warped_image import bearing_events, covered, newest
 
 Vector = NDArray[np.float64]
 
-SETTLED = 0.5  # a last step of less than this many standard deviations counts as arrived
 LEAST_COVERED = 0.8  # of a window; with events in less of it, that part is the window
 
 
@@ -80,6 +81,7 @@ class EgomotionEstimator:
         self._share = own_share(self.config.kernel) if self.config.own_votes == 'removed' else 0.0
         self._search_newton = NewtonConfig(max_evaluations=search.max_evaluations, tolerance=search.tolerance)
         self._history = MotionHistory()
+        self._rigid: RigidSolver | None = None
         self.reset()
 
     def _grid(self, bin_size_px: float) -> BinGrid:
@@ -203,10 +205,8 @@ class EgomotionEstimator:
         s2 = self._noise(value, len(problem.events))
         known = covariance(solution.last.hessian * unit**2, s2)
         gain = (value - self._share) / rest if rest < 0 else 1.0
-        # thin data: steps that stay far within the uncertainty have arrived, too
-        step = solution.x - solution.at
-        settled = 0.0 <= float(step @ solution.last.hessian @ step) < SETTLED**2 * s2
-        return Refined(solution.x / unit, known, gain, solution.n_evaluations, solution.converged or settled)
+        converged = solution.converged or settled(solution, s2)
+        return Refined(solution.x / unit, known, gain, solution.n_evaluations, converged)
 
     def _noise(self, value: float, n_events: int) -> float:
         return noise_variance(value - self._share, n_events, self.config.uncertainty)
@@ -299,7 +299,7 @@ class EgomotionEstimator:
         starts = [np.concatenate([rate, self._velocity]) for rate in rates]
         if prior is not None:
             starts.append(np.concatenate([prior.omega_rad_s, np.nan_to_num(prior.v_m_s)]))
-        found = solve_rigid(events, self.camera, T, starts, self.config, prior)
+        found = self._solver().solve(events, depth, T, starts, prior)
         refined = Refined(found.omega, found.covariance, found.gain, found.n_evaluations, found.converged)
         reason = objection(refined, 0.5 * T * self.camera.fx, self.config.health)
         if reason is None:
@@ -321,6 +321,12 @@ class EgomotionEstimator:
             n_evaluations=found.n_evaluations,
             contrast_gain=found.gain,
         )
+
+    def _solver(self) -> RigidSolver:
+        """Made when the first depth comes: its workspace is of use to few."""
+        if self._rigid is None:
+            self._rigid = RigidSolver(self.camera, self.config)
+        return self._rigid
 
     def _refused(self, window: EventWindow, n: int) -> EgomotionResult:
         last = self._history.last

@@ -56,9 +56,11 @@ class RigidConfig:
     """Rate and velocity together, where depth is given."""
 
     bin_sizes_px: tuple[float, ...] = param(
-        (8.0, 4.0, 1.5), 'Bin sizes of the levels, coarse to fine, image pixels.', ge=0.25, le=64.0
+        (8.0, 4.0, 1.5, 1.0), 'Bin sizes of the levels, coarse to fine, image pixels.', ge=0.25, le=64.0
     )
-    max_events: int = param(20_000, 'Most events used of a window, evenly thinned beyond.', ge=100, live=True)
+    dense_events: int = param(15_000, 'Windows with fewer events go without the last level.', ge=1, live=True)
+    search_every: int = param(3, 'All levels but the last take every n-th event.', ge=1, le=100)
+    max_events: int = param(60_000, 'Most events used of a window, evenly thinned beyond.', ge=100, live=True)
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from event_perception.motion.egomotion_config import UncertaintyConfig
-from event_perception.motion.newton import Evaluation
+from event_perception.motion.newton import Evaluation, Solution
+
+SETTLED = 0.5  # a last step of less than this many standard deviations counts as arrived
 
 Vector = NDArray[np.float64]
 Matrix = NDArray[np.float64]
@@ -72,6 +74,12 @@ def noise_variance(value: float, n_events: float, config: UncertaintyConfig) -> 
     neighbours = max(-value, config.noise_floor + 0.05)
     signal = neighbours - config.noise_floor
     return config.noise_factor * neighbours**2 / max(n_events, 1.0) * (neighbours / signal) ** 3
+
+
+def settled(solution: Solution, s2: float) -> bool:
+    """Whether the last step stayed far within the uncertainty: thin data arrive there without converging."""
+    step = solution.x - solution.at
+    return 0.0 <= float(step @ solution.last.hessian @ step) < SETTLED**2 * s2
 
 
 def covariance(hessian: Matrix, s2: float) -> Matrix:

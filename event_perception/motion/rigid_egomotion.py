@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Six degrees of freedom from a window and a depth image.
 
-Each event takes the inverse depth of its own pixel; events without depth are dropped. The parameters are
+Each event takes the inverse depth of the point that it saw; events without depth are dropped. The parameters are
 (omega, v / z), z the median depth: both then move events by comparable distances. Rotation and sideways
 translation look alike in a narrow view, so the Hessian is badly conditioned by nature: the covariance says
 which directions are weak, and a prior on the rate (a gyro) cuts exactly those.
@@ -13,19 +13,18 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from event_perception.errors import DataError
-from event_perception.events import DepthImage, EventWindow, TwistPrior
+from event_perception.events import DepthImage, TwistPrior
 from event_perception.motion.camera import CameraModel
-from event_perception.motion.contrast_problem import ContrastProblem
 from event_perception.motion.egomotion_config import EgomotionConfig
 from event_perception.motion.grid import BinGrid
 from event_perception.motion.newton import Evaluation
-from event_perception.motion.objectives.variance import Variance
-from event_perception.motion.quadratic_prior import QuadraticPrior, covariance, noise_variance
+from event_perception.motion.own_votes import own_share
+from event_perception.motion.quadratic_prior import QuadraticPrior, covariance, noise_variance, settled
+from event_perception.motion.rigid_variance import RigidVariance
+from event_perception.motion.scene_depth import median_depth, refined
 from event_perception.motion.solvers.base import Evaluate, coarse_to_fine
 from event_perception.motion.solvers.newton import Newton
 from event_perception.motion.warps.base import SceneEvents
-from event_perception.motion.warps.rigid import Rigid
 
 Vector = NDArray[np.float64]
 
@@ -43,74 +42,78 @@ class RigidSolution:
     converged: bool
 
 
-def events_with_depth(window: EventWindow, camera: CameraModel, depth: DepthImage) -> SceneEvents:
-    """Undistorted events with the inverse depth of their pixel; those without are left out.
-
-    Raises:
-        DataError: If the depth image has another size than the sensor.
-    """
-    shape = (camera.height, camera.width)
-    if depth.depth_m.shape != shape:
-        raise DataError(f'depth image of shape {depth.depth_m.shape}; this camera has {shape}')
-    xy = camera.bearings()[window.y, window.x].astype(np.float64)
-    z = depth.depth_m[window.y, window.x].astype(np.float64)
-    known = np.isfinite(xy[:, 0]) & (z > 0) & ~np.isnan(z)
-    x, y = xy[known].T
-    return SceneEvents(x, y, window.dt_s[known].astype(np.float64), np.ones(len(x)), 1.0 / z[known])
-
-
-def solve_rigid(
-    events: SceneEvents,
-    camera: CameraModel,
-    duration_s: float,
-    starts: list[Vector],
-    config: EgomotionConfig,
-    prior: TwistPrior | None = None,
-) -> RigidSolution:
-    """Coarse-to-fine weak Newton on (omega, v); all levels but the last take every third event.
+class RigidSolver:
+    """Coarse-to-fine weak Newton on (omega, v); all levels but the last take a part of the events.
 
     Args:
-        events: Events with inverse depth.
         camera: The camera.
-        duration_s: Window length.
-        starts: (omega, v), each (6,).
         config: Parameters.
-        prior: Velocity from elsewhere, with the weight of its covariance.
+
+    The workspace is kept from window to window; one instance serves one thread.
     """
-    sizes = config.rigid.bin_sizes_px
-    events = events.thinned(config.rigid.max_events)
-    z = median_depth(events)
-    levels: list[tuple[Evaluate, Vector]] = []
-    for size in sizes:
-        part = events if size == sizes[-1] else events.every(3)
-        problem = ContrastProblem(
-            part, Rigid(), Variance(), BinGrid.covering(camera, size, config.margin), kernel=config.kernel
+
+    def __init__(self, camera: CameraModel, config: EgomotionConfig) -> None:
+        self._config, self._camera = config, camera
+        self._levels = [
+            RigidVariance(
+                BinGrid.covering(camera, size, config.margin),
+                config.kernel,
+                own_votes=config.own_votes,
+            )
+            for size in config.rigid.bin_sizes_px
+        ]
+        self._share = own_share(config.kernel) if config.own_votes == 'removed' else 0.0
+
+    def solve(
+        self,
+        events: SceneEvents,
+        depth: DepthImage,
+        duration_s: float,
+        starts: list[Vector],
+        prior: TwistPrior | None = None,
+    ) -> RigidSolution:
+        """Rate and velocity of one window.
+
+        Args:
+            events: Events with the inverse depth of their pixel.
+            depth: Depth at the reference time, from which every level refines that.
+            duration_s: Window length.
+            starts: (omega, v), each (6,).
+            prior: Velocity from elsewhere, with the weight of its covariance.
+        """
+        config, z = self._config, median_depth(events)
+        events = events.thinned(config.rigid.max_events)
+        part, levels = events.every(config.rigid.search_every), self._levels_for(len(events))
+        last = levels[-1]
+        spent, candidates = 0, starts
+        for level in levels:
+            chosen = refined(events if level is last else part, candidates[0], self._camera, depth)
+            level.set_events(chosen)
+            known = _prior(prior, self._noise(level.evaluate(candidates[0], 0).value, len(chosen)))
+            px = 0.5 * duration_s * level.grid.scale_x
+            stage = (_with_prior(level, known), np.array([px] * 3 + [px / z] * 3))
+            solution = coarse_to_fine([stage], Newton(config.newton), candidates)
+            spent, candidates = spent + solution.n_evaluations, [solution.x]
+        value = solution.last.value - known.value(solution.at)
+        s2 = self._noise(value, len(events))
+        rest = last.evaluate(np.zeros(6), 0).value - self._share
+        return RigidSolution(
+            omega=solution.x[:3],
+            v=solution.x[3:],
+            covariance=_covariance(solution.last.hessian, s2, z),
+            gain=(value - self._share) / min(rest, -1e-30),
+            n_events=len(events),
+            n_evaluations=spent,
+            converged=solution.converged or settled(solution, s2),
         )
-        known = _prior(prior, _noise(problem, starts[0], config))
-        px = 0.5 * duration_s * problem.grid.scale_x
-        levels.append((_with_prior(problem, known), np.array([px] * 3 + [px / z] * 3)))
-    solution = coarse_to_fine(levels, Newton(config.newton), starts)
-    value = solution.last.value - known.value(solution.at)
-    s2 = noise_variance(value, len(events), config.uncertainty)
-    return RigidSolution(
-        omega=solution.x[:3],
-        v=solution.x[3:],
-        covariance=_covariance(solution.last.hessian, s2, z),
-        gain=value / min(problem.evaluate(np.zeros(6), 0).value, -1e-30),
-        n_events=len(events),
-        n_evaluations=solution.n_evaluations,
-        converged=solution.converged,
-    )
 
+    def _levels_for(self, n_events: int) -> list[RigidVariance]:
+        """Without the finest bins where events are too few to fill them."""
+        thin = n_events < self._config.rigid.dense_events and len(self._levels) > 1
+        return self._levels[:-1] if thin else self._levels
 
-def median_depth(events: SceneEvents) -> float:
-    """Metres; a million if everything is infinitely far."""
-    return 1.0 / max(float(np.median(events.q)), 1e-6)
-
-
-def _noise(problem: ContrastProblem, start: Vector, config: EgomotionConfig) -> float:
-    value = problem.evaluate(start, 0).value
-    return noise_variance(value, len(problem.events), config.uncertainty)
+    def _noise(self, value: float, n_events: int) -> float:
+        return noise_variance(value - self._share, n_events, self._config.uncertainty)
 
 
 def _covariance(hessian: Vector, s2: float, z: float) -> Vector:
@@ -119,7 +122,7 @@ def _covariance(hessian: Vector, s2: float, z: float) -> Vector:
     return covariance(hessian * np.outer(units, units), s2) * np.outer(units, units)
 
 
-def _with_prior(problem: ContrastProblem, prior: QuadraticPrior) -> Evaluate:
+def _with_prior(problem: RigidVariance, prior: QuadraticPrior) -> Evaluate:
     def evaluate(x: Vector, order: int = 2) -> Evaluation:
         return prior.added_to(problem.evaluate(x, order), x)
 
