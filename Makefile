@@ -29,7 +29,7 @@ demo: setup
 	@$(BIN)/event-perception demo
 
 demo-sim: setup
-	@$(BIN)/event-perception demo --sim -o demo_sim_report
+	@$(BIN)/event-perception demo --sim
 
 bench: setup
 	@$(BIN)/event-perception bench

@@ -9,6 +9,7 @@ import argparse
 import json
 import sys
 from collections.abc import Sequence
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -106,7 +107,9 @@ def _add_bench(commands: Any) -> None:
 
 def _add_demo(commands: Any) -> None:
     command = commands.add_parser('demo', help='play the bundled recording through ROS 2 and report')
-    command.add_argument('-o', '--output', type=Path, default=Path('demo_report'), metavar='DIR')
+    command.add_argument(
+        '-o', '--output', type=Path, metavar='DIR', help='a new folder; demo_report, or demo_report_2 ...'
+    )
     command.add_argument('--sim', action='store_true', help='a simulated robot with exact truth instead')
     command.set_defaults(command=_demo)
 
@@ -189,9 +192,15 @@ def _demo(options: argparse.Namespace) -> None:
     from event_perception.runs.demo_sim import run_demo_sim
 
     run_one = run_demo_sim if options.sim else run_demo
-    table = run_one(options.output, say=lambda text: print(text, flush=True))
+    output = options.output or _free_folder('demo_sim_report' if options.sim else 'demo_report')
+    table = run_one(output, say=lambda text: print(text, flush=True))
     print(_table(table))
-    print(f'report: {options.output / "report.html"}')
+    print(f'report: {output / "report.html"}')
+
+
+def _free_folder(name: str) -> Path:
+    """The first of name, name_2, name_3 ... that does not exist: results are never overwritten."""
+    return next(p for k in count(1) if not (p := Path(name if k == 1 else f'{name}_{k}')).exists())
 
 
 def _progress(text: str) -> None:
