@@ -62,7 +62,7 @@ def run_study(
     """
     sequence, windows = simulate(study)
     truth = sequence.omega(np.array([window.t_ref_ns for window in windows]))
-    table = {name: _errors(name, sequence, windows, truth, config) for name in methods}
+    table = {name: errors_of(name, sequence, windows, truth, config) for name in methods}
     raw = table.get('raw bilinear')
     for row in table.values():
         row['rms_over_raw'] = row['rms_deg_s'] / raw['rms_deg_s'] if raw else None
@@ -90,13 +90,14 @@ def _cut(events: EventArray, count: int) -> Iterator[EventWindow]:
         yield EventWindow.from_events(events[start : start + count])
 
 
-def _errors(
+def errors_of(
     name: str,
     sequence: SimulatedSequence,
     windows: list[EventWindow],
     truth: NDArray[np.float64],
     config: EgomotionConfig | None,
 ) -> dict[str, Any]:
+    """Errors, evaluations and time of one method, ``OURS`` or one of ``BASELINES``, on given windows."""
     estimates, evaluations, seconds = [], [], []
     ours = EgomotionEstimator(sequence.camera, config) if name == OURS else None
     baseline = None if ours else BaselineEstimator(sequence.camera, BASELINES[name], truth[0])

@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 
 from event_perception.binning.leave_one_out import own_vote_terms
 from event_perception.binning.taps import taps
-from event_perception.motion.image_kernels import f32, make_sampler, shortened, specialised
+from event_perception.motion.image_kernels import INLINED, f32, make_sampler, shortened, specialised
 from event_perception.motion.scheme import Scheme
 
 
@@ -38,7 +38,7 @@ def make_gatherer(scheme: Scheme, order: int) -> Callable[..., Any]:
     sample = make_sampler(scheme.kernel, scheme.reconstruction, order)
     if not scheme.alone:
 
-        @njit(forceinline=True)
+        @njit(**INLINED)
         def with_own(image, stride, cell, rx, ry, w):  # type: ignore[no-untyped-def]
             return sample(image, stride, cell, rx, ry)
 
@@ -46,7 +46,7 @@ def make_gatherer(scheme: Scheme, order: int) -> Callable[..., Any]:
     own_slopes, own_curvatures = _own(scheme)
     second = order > 1 and scheme.exact
 
-    @njit(forceinline=True)
+    @njit(**INLINED)
     def without_own(image, stride, cell, rx, ry, w):  # type: ignore[no-untyped-def]
         gu, gv, huu, huv, hvv = sample(image, stride, cell, rx, ry)
         along, across = own_slopes(rx, ry)
@@ -62,11 +62,11 @@ def _own(scheme: Scheme) -> tuple[Callable[..., Any], Callable[..., Any]]:
     """Inlined functions (rx, ry) -> A_x B_y, B_x A_y and -> what is taken from xx, xy and yy."""
     B, A, C, P, E, Q = (_polynomial(row) for row in own_vote_terms(scheme.kernel, scheme.reconstruction))
 
-    @njit(forceinline=True)
+    @njit(**INLINED)
     def slopes(rx, ry):  # type: ignore[no-untyped-def]
         return A(rx) * B(ry), B(rx) * A(ry)
 
-    @njit(forceinline=True)
+    @njit(**INLINED)
     def curvatures(rx, ry):  # type: ignore[no-untyped-def]
         xx, xy = C(rx) * B(ry) + Q(rx) * P(ry), A(rx) * A(ry) + E(rx) * E(ry)
         return xx, xy, B(rx) * C(ry) + P(rx) * Q(ry)
@@ -79,7 +79,7 @@ def _polynomial(series: NDArray[np.float64]) -> Callable[..., Any]:
     constants = tuple(f32(c) for c in shortened(series))
     last = len(constants) - 1
 
-    @njit(forceinline=True)
+    @njit(**INLINED)
     def polynomial(r):  # type: ignore[no-untyped-def]
         value = constants[last]
         for power in range(last):

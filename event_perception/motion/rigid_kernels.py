@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 from numba import njit
 
-from event_perception.motion.image_kernels import OPTIONS, f32, specialised
+from event_perception.motion.image_kernels import INLINED, OPTIONS, f32, specialised
 from event_perception.motion.own_votes import make_gatherer
 from event_perception.motion.scheme import Scheme
 from event_perception.motion.spread_kernels import backward_taps, spread
@@ -53,7 +53,7 @@ def warp_rigid(x, y, d, q, twist, u, v, inverse, inside):  # type: ignore[no-unt
         inside[i] = front
 
 
-@njit(forceinline=True)
+@njit(**INLINED)
 def _columns(x, y, q, u, v):  # type: ignore[no-untyped-def]
     """u_k and v_k over d / X3: six each."""
     u_rotation = (-u * y, f32(1) + u * x, -y)

@@ -23,7 +23,7 @@ from typing import Any
 import numpy as np
 from numba import njit
 
-from event_perception.motion.image_kernels import OPTIONS, f32, specialised
+from event_perception.motion.image_kernels import INLINED, OPTIONS, f32, specialised
 from event_perception.motion.own_votes import make_gatherer
 from event_perception.motion.scheme import Scheme
 from event_perception.motion.spread_kernels import backward_taps, spread
@@ -93,7 +93,7 @@ def rotation_spread(scheme: Scheme, accelerating: bool) -> Callable[..., Any]:
     return specialised(_spread_changes, name, ACCELERATING=accelerating, **constants)
 
 
-@njit(forceinline=True)
+@njit(**INLINED)
 def _turned(a0, a1, a2, d, w0, w1, w2):  # type: ignore[no-untyped-def]
     """J^T a = a - b (d w) x a + c (d w) x ((d w) x a)."""
     s = d * d * (w0 * w0 + w1 * w1 + w2 * w2)
@@ -107,7 +107,7 @@ def _turned(a0, a1, a2, d, w0, w1, w2):  # type: ignore[no-untyped-def]
     )
 
 
-@njit(forceinline=True)
+@njit(**INLINED)
 def _second_by_rate(s00, s01, s02, s11, s12, s22, a0, a1, a2, t0, t1, t2):  # type: ignore[no-untyped-def]
     """From the second derivatives S by a small turn eta to those by the rotation vector t: J^T S J + D.
 
@@ -144,7 +144,7 @@ def _second_by_rate(s00, s01, s02, s11, s12, s22, a0, a1, a2, t0, t1, t2):  # ty
     )
 
 
-@njit(forceinline=True)
+@njit(**INLINED)
 def _times(r0, r1, r2, j00, j01, j02, j10, j11, j12, j20, j21, j22):  # type: ignore[no-untyped-def]
     """A row times a matrix."""
     return r0 * j00 + r1 * j10 + r2 * j20, r0 * j01 + r1 * j11 + r2 * j21, r0 * j02 + r1 * j12 + r2 * j22

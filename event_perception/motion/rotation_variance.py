@@ -76,7 +76,7 @@ class RotationVariance(FusedVariance):
         own_votes: str = 'kept',
     ) -> None:
         super().__init__(grid, Scheme(kernel, reconstruction, hessian, own_votes))
-        self._moments = np.zeros((2, self._image.size), np.float32)  # votes of w d, w d ramp
+        self._moments = np.zeros((2, self._image.size), np.float32)
         self._events: BearingEvents | None = None
 
     def set_events(self, events: BearingEvents, window_s: float = 1.0) -> None:
@@ -167,7 +167,7 @@ class RotationVariance(FusedVariance):
         return self._deviations(changes, k)
 
     def _vote_moments(self, by_change: bool) -> None:
-        """The image, and with it those of w d and, if wanted, w d ramp."""
+        """The image, and with it the moments: votes of w d and, if wanted, of w d ramp."""
         events, n_moments = self._chosen(), 2 if by_change else 1
         ramp = np.float32(0.5) * self._per_window
         if self.scheme.kernel == 'bilinear':
