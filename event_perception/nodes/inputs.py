@@ -13,7 +13,7 @@ from rclpy.qos import QoSProfile, ReliabilityPolicy
 from sensor_msgs.msg import CameraInfo, Image, Imu
 
 from event_perception.clock import SensorClock
-from event_perception.errors import CalibrationError, EventPerceptionError
+from event_perception.errors import CalibrationError
 from event_perception.events import DepthImage, EventArray, FrameImage, ImuSample, TwistPrior
 from event_perception.io.codecs.dvs_event_array import decode_event_array_cdr
 from event_perception.io.event_packets import EventPacketStream, PacketCounts
@@ -21,6 +21,7 @@ from event_perception.io.image_messages import depth_from_message, frame_from_me
 from event_perception.io.messages import camera_from_message, imu_from_message, twist_from_message
 from event_perception.io.stamps import header_ns
 from event_perception.nodes.config import EVENT_PACKET, NodeConfig
+from event_perception.nodes.guard import guarded
 from event_perception.nodes.inbox import Inbox
 from event_perception.nodes.statistics import Statistics
 from event_perception.nodes.transforms import TransformListener
@@ -105,16 +106,7 @@ class Inputs:
         self._node.create_subscription(kind, topic, self._guard(take), quality)
 
     def _guard(self, take: Callable[[Any], None]) -> Callable[[Any], None]:
-        """A callback that survives messages which cannot be read."""
-
-        def callback(message: Any) -> None:
-            try:
-                take(message)
-            except EventPerceptionError as error:
-                self._statistics.count('messages unreadable')
-                self._logger.warning(f'message dropped: {error}', throttle_duration_sec=LOG_PERIOD_S)
-
-        return callback
+        return guarded(take, self._statistics, self._logger)
 
     def _take_packet(self, message: EventPacket) -> None:
         self._statistics.count('packets received')

@@ -3,13 +3,10 @@
 """Replays any recording on topics, at its own pace: waits for listeners, can pause, loop, run faster or slower."""
 
 import sys
-import threading
 from collections import Counter
 from pathlib import Path
-from traceback import format_exception
 from typing import Any
 
-from rclpy.node import Node
 from rclpy.publisher import Publisher
 from rclpy.qos import QoSProfile
 from rosgraph_msgs.msg import Clock
@@ -22,17 +19,15 @@ from event_perception.io.stamps import fill_stamp
 from event_perception.nodes.config import ReplayConfig
 from event_perception.nodes.pacing import Pacer
 from event_perception.nodes.parameters import NodeParameters
-from event_perception.nodes.publishing import REFUSALS
+from event_perception.nodes.player import Player
 from event_perception.nodes.replay_source import open_source
 from event_perception.nodes.run import run
 
 DEPTH = 1000
-POLL_S = 0.02
 CAMERA_PERIOD_NS = 1_000_000_000
-STOP_TIMEOUT_S = 5.0
 
 
-class ReplayNode:
+class ReplayNode(Player):
     """Plays one recording from a thread of its own, while the executor answers ``~/pause``.
 
     Attributes:
@@ -44,16 +39,12 @@ class ReplayNode:
     """
 
     def __init__(self) -> None:
-        self.node = Node('replay_node')
-        self.failure: Exception | None = None
-        self.done = False
-        self._logger = self.node.get_logger()
+        super().__init__('replay_node', 'events')
         self._config = NodeParameters[ReplayConfig](self.node, ReplayConfig).config
         self._pacer = Pacer(self._config.rate, self._tick)
         self._published: Counter[str] = Counter()
         self._camera_due_ns: int | None = None
         self._open()
-        self._thread = threading.Thread(target=self._run, name='replay', daemon=True)
         self.node.create_service(SetBool, '~/pause', self._pause)
 
     def _open(self) -> None:
@@ -80,33 +71,13 @@ class ReplayNode:
 
     def stop(self) -> None:
         """End the replay where it is, and say what was published."""
-        self._pacer.stop()
-        self._thread.join(STOP_TIMEOUT_S)
+        self._end()
         counts = ', '.join(f'{topic} {count}' for topic, count in sorted(self._published.items()))
         self._logger.info(f'published: {counts or "nothing"}')
         self.node.destroy_node()
 
-    def _run(self) -> None:
-        try:
-            self._wait_for_subscriptions()
-            while not self._pacer.stopped:
-                self._play()
-                if not self._config.loop:
-                    break
-            self._pacer.wait(self._config.linger_s)
-        except REFUSALS as error:
-            if self.node.context.ok():  # otherwise a signal has ended ROS under our feet
-                self._fail(error)
-        except Exception as error:
-            self._fail(error)
-        self.done = True
-
-    def _wait_for_subscriptions(self) -> None:
-        events = self._publishers['events']
-        while events.get_subscription_count() < self._config.wait_for and self._pacer.wait(POLL_S):
-            self._logger.info('waiting for subscriptions of the events', throttle_duration_sec=5.0)
-        if self._config.wait_for:
-            self._pacer.wait(self._config.settle_s)
+    def _listeners(self) -> int:
+        return self._publishers['events'].get_subscription_count()
 
     def _play(self) -> None:
         self._pacer.restart()
@@ -140,10 +111,6 @@ class ReplayNode:
         self._pacer.pause(bool(request.data))
         response.success, response.message = True, 'paused' if request.data else 'playing'
         return response
-
-    def _fail(self, error: Exception) -> None:
-        self.failure = error
-        self._logger.fatal(''.join(format_exception(error)))
 
 
 def main() -> None:

@@ -14,11 +14,12 @@ from rclpy.node import Node
 from rclpy.qos import QoSProfile, ReliabilityPolicy
 from sensor_msgs.msg import CameraInfo, Image
 
-from event_perception.errors import CalibrationError, EventPerceptionError
+from event_perception.errors import CalibrationError
 from event_perception.io.image_messages import depth_from_message
 from event_perception.io.messages import camera_from_message, pose_from_message
 from event_perception.io.stamps import header_ns
 from event_perception.motion import CameraModel
+from event_perception.nodes.guard import guarded
 from event_perception.nodes.inbox import Inbox
 from event_perception.nodes.sim_config import SimulatorConfig
 from event_perception.nodes.statistics import Statistics
@@ -87,16 +88,7 @@ class SimulatorInputs:
                 self._node.create_subscription(kind, topic, self._guard(take), quality)
 
     def _guard(self, take: Callable[[Any], None]) -> Callable[[Any], None]:
-        """A callback that survives messages which cannot be read."""
-
-        def callback(message: Any) -> None:
-            try:
-                take(message)
-            except EventPerceptionError as error:
-                self._statistics.count('messages unreadable')
-                self._logger.warning(f'message dropped: {error}', throttle_duration_sec=LOG_PERIOD_S)
-
-        return callback
+        return guarded(take, self._statistics, self._logger)
 
     def _take_image(self, message: Image) -> None:
         light = log_light_from_message(message, self._config.light)

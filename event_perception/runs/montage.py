@@ -34,9 +34,7 @@ def montage(folder: Path, warped: Path) -> pictures.Picture:
     with np.load(sharpest(list(warped.glob('*.npz')))) as pair:
         scale = pictures.event_scale(pair['warped'])
         before, after = (pictures.events_picture(pair[k], scale=scale) for k in ('unwarped', 'warped'))
-    t_flow = _nearest(best, flows)
-    with np.load(flows[t_flow]) as content:
-        field = FlowField(t_flow, content['flow_px_s'], content['valid'])
+    field = read_flow(flows[_nearest(best, flows)])
     return pictures.side_by_side(
         [
             before,
@@ -46,6 +44,12 @@ def montage(folder: Path, warped: Path) -> pictures.Picture:
         ],
         ['events of one window', 'motion-compensated', 'reconstructed image, tags read', 'optical flow'],
     )
+
+
+def read_flow(file: Path) -> FlowField:
+    """Flow of one file of a run folder, named after its instant."""
+    with np.load(file) as content:
+        return FlowField(int(file.stem), content['flow_px_s'], content['valid'])
 
 
 def sharpest(files: list[Path]) -> Path:

@@ -13,10 +13,9 @@ from numpy.typing import NDArray
 
 from event_perception.evaluation import pictures, plots
 from event_perception.evaluation.tags import count_tags
-from event_perception.flow.field import FlowField
 from event_perception.io import read_egomotion, read_trajectory
 from event_perception.runs.html import HtmlPage
-from event_perception.runs.montage import sharpest
+from event_perception.runs.montage import read_flow, sharpest
 from event_perception.runs.reference import seconds
 from event_perception.runs.topic_log import read_twists
 
@@ -112,7 +111,7 @@ def _warped(page: HtmlPage, folder: Path) -> None:
 
 def _flow(page: HtmlPage, folder: Path) -> None:
     files = _in_time(folder / 'flow', '*.npz')
-    fields = [(file, _read_flow(file)) for file in _spread(files, 12)]
+    fields = [(file, read_flow(file)) for file in _spread(files, 12)]
     shown = [(file, field) for file, field in fields if field.valid.any()]
     if not shown:
         return
@@ -186,8 +185,3 @@ def _spread(files: list[Path], count: int) -> list[Path]:
 
 def _since(file: Path, files: list[Path]) -> str:
     return f'{(int(file.stem) - int(files[0].stem)) * 1e-9:.3f} s after the first'
-
-
-def _read_flow(file: Path) -> FlowField:
-    with np.load(file) as content:
-        return FlowField(int(file.stem), content['flow_px_s'], content['valid'])

@@ -191,7 +191,7 @@ def test_truth_is_that_of_the_trajectory(tutorial):
     np.testing.assert_allclose(image_to_array(flow), true, rtol=1e-6)
 
 
-def test_the_simulator_turns_every_frame_into_events_by_reprojection(tutorial):
+def test_the_simulator_reprojects_most_frames_and_drops_none(tutorial):
     totals = tutorial.diagnostics
     assert totals['images'] >= MOST
     assert totals['frames dropped'] == totals.get('frames refused', 0) == 0
