@@ -220,10 +220,11 @@ def specialised(template: Callable[..., Any], name: str, **constants: Any) -> Ca
     return compiled
 
 
-def make_sampler(kernel: str, reconstruction: str, order: int) -> Callable[..., Any]:
+def make_sampler(kernel: str, reconstruction: str, order: int, *, valued: bool = False) -> Callable[..., Any]:
     """Inlined function (image, stride, cell, rx, ry) -> (gu, gv, huu, huv, hvv) of one event, per bin.
 
-    Weak derivatives of sum_j image_j k(u - j) by the position of the event: kappa', kappa'' for k.
+    Weak derivatives of sum_j image_j k(u - j) by the position of the event: kappa', kappa'' for k. With ``valued``
+    the value before them, of kappa for k: what they are the exact derivatives of.
     """
     pair = taps(kernel, reconstruction)
     n, first = pair.n_taps, np.int32(pair.first)
@@ -243,7 +244,13 @@ def make_sampler(kernel: str, reconstruction: str, order: int) -> Callable[..., 
             return gu, gv, huu, dot(y1, along), dot(curvature_of(ry), across)
         return gu, gv, f32(0), f32(0), f32(0)
 
-    return sample
+    @njit(**INLINED)
+    def sample_with_value(image, stride, cell, rx, ry):  # type: ignore[no-untyped-def]
+        corner = cell + first * (stride + np.int32(1))
+        value = dot(value_of(ry), rows(image, corner, stride, value_of(rx)))
+        return (value, *sample(image, stride, cell, rx, ry))
+
+    return sample_with_value if valued else sample
 
 
 def make_taps(kernel: str, reconstruction: str, derivative: int) -> Callable[..., Any]:

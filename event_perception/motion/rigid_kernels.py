@@ -54,7 +54,7 @@ def warp_rigid(x, y, d, q, twist, u, v, inverse, inside):  # type: ignore[no-unt
 
 
 @njit(**INLINED)
-def _columns(x, y, q, u, v):  # type: ignore[no-untyped-def]
+def columns(x, y, q, u, v):  # type: ignore[no-untyped-def]
     """u_k and v_k over d / X3: six each."""
     u_rotation = (-u * y, f32(1) + u * x, -y)
     v_rotation = (-f32(1) - v * y, v * x, x)
@@ -99,7 +99,7 @@ def _pull_back(  # type: ignore[no-untyped-def]
         own = w[i] if inside[i] else zero
         gu, gv, huu, huv, hvv = GATHER(image, stride, cell[i], rx[i], ry[i], own)
         gu, gv = gu * scale_x, gv * scale_y
-        U, V = _columns(x[i], y[i], q[i], u[i], v[i])
+        U, V = columns(x[i], y[i], q[i], u[i], v[i])
         step = d[i] * inverse[i]
         first = w[i] * step
         e0, e1, e2 = gu * U[0] + gv * V[0], gu * U[1] + gv * V[1], gu * U[2] + gv * V[2]
@@ -160,7 +160,7 @@ def _spread_changes(  # type: ignore[no-untyped-def]
     """Add dh_j / d (omega, v) to ``images``, float32 (bins * channels,)."""
     zero = f32(0)
     for i in range(cell.shape[0]):
-        U, V = _columns(x[i], y[i], q[i], u[i], v[i])
+        U, V = columns(x[i], y[i], q[i], u[i], v[i])
         step = w[i] * d[i] * inverse[i]
         a, b = step * scale_x, step * scale_y
         eight_u = (a * U[0], a * U[1], a * U[2], a * U[3], zero, a * U[5], zero, zero)

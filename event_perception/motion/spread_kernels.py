@@ -29,7 +29,7 @@ _I32, _I64, _F32 = ir.IntType(32), ir.IntType(64), ir.FloatType()
 
 def channels(n_parameters: int) -> int:
     """Numbers kept per bin: those of the parameters, and zeros up to a whole vector."""
-    return 4 if n_parameters <= 3 else 8
+    return next(size for size in (4, 8, 16) if n_parameters <= size - size // 4)
 
 
 def _spread(
