@@ -211,22 +211,17 @@ def _spread_changes(  # type: ignore[no-untyped-def]
         d, t = step * b[i] * scale_x, step * b[i] * scale_y
         corner = cell[i] + FIRST * (stride + np.int32(1))
         ex, ex1, ey, ey1 = VALUES(rx[i]), SLOPES(rx[i]), VALUES(ry[i]), SLOPES(ry[i])
-        if TRANSLATING and TWO:
-            au, bu = (c * U[0], c * U[1], c * U[2], c * U[3], o, c * U[5]), (d * U[0], d * U[1], d * U[2])
-            av, bv = (s * V[0], s * V[1], s * V[2], o, s * V[4], s * V[5]), (t * V[0], t * V[1], t * V[2])
-            all_u, all_v = (
-                au + bu + (d * U[3], o, d * U[5], o, o, o, o),
-                av + bv + (o, t * V[4], t * V[5], o, o, o, o),
-            )
-            spread(images, corner, stride, all_u, all_v, ex, ex1, ey, ey1)
-        elif TRANSLATING:
-            all_u = (c * U[0], c * U[1], c * U[2], c * U[3], o, c * U[5], o, o)
-            all_v = (s * V[0], s * V[1], s * V[2], o, s * V[4], s * V[5], o, o)
-            spread(images, corner, stride, all_u, all_v, ex, ex1, ey, ey1)
+        taps_ = ex, ex1, ey, ey1
+        au, av = (c * U[0], c * U[1], c * U[2]), (s * V[0], s * V[1], s * V[2])
+        bu, bv = (d * U[0], d * U[1], d * U[2]), (t * V[0], t * V[1], t * V[2])
+        if TRANSLATING:
+            atu, atv = (*au, c * U[3], o, c * U[5]), (*av, o, s * V[4], s * V[5])
+            btu, btv = (*bu, d * U[3], o, d * U[5]), (*bv, o, t * V[4], t * V[5])
+            if TWO:
+                spread(images, corner, stride, (*atu, *btu, o, o, o, o), (*atv, *btv, o, o, o, o), *taps_)
+            else:
+                spread(images, corner, stride, (*atu, o, o), (*atv, o, o), *taps_)
         elif TWO:
-            all_u = (c * U[0], c * U[1], c * U[2], d * U[0], d * U[1], d * U[2], o, o)
-            all_v = (s * V[0], s * V[1], s * V[2], t * V[0], t * V[1], t * V[2], o, o)
-            spread(images, corner, stride, all_u, all_v, ex, ex1, ey, ey1)
+            spread(images, corner, stride, (*au, *bu, o, o), (*av, *bv, o, o), *taps_)
         else:
-            all_u, all_v = (c * U[0], c * U[1], c * U[2], o), (s * V[0], s * V[1], s * V[2], o)
-            spread(images, corner, stride, all_u, all_v, ex, ex1, ey, ey1)
+            spread(images, corner, stride, (*au, o), (*av, o), *taps_)
