@@ -46,7 +46,8 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument('--version', action='version', version=__version__)
     commands = parser.add_subparsers(title='commands', metavar='COMMAND', required=True)
-    for add in (_add_info, _add_run, _add_eval, _add_simulate, _add_params, _add_bench, _add_demo):
+    adders = (_add_info, _add_run, _add_eval, _add_simulate, _add_train, _add_params, _add_bench, _add_demo)
+    for add in adders:
         add(commands)
     return parser
 
@@ -89,6 +90,20 @@ def _add_simulate(commands: Any) -> None:
     forms = ('bag', 'ecd', 'dsec', 'aedat4', 'spikes')
     command.add_argument('--form', choices=forms, default='bag', help='rosbag2, text files, HDF5, ...')
     command.set_defaults(command=_simulate)
+
+
+def _add_train(commands: Any) -> None:
+    command = commands.add_parser('train', help='train a network on samples that are made for it')
+    command.add_argument('task', metavar='TASK', help='what for: spikes, ...')
+    command.add_argument('--method', required=True, metavar='NAME', help='which network, e.g. compact')
+    command.add_argument('-o', '--output', type=Path, required=True, metavar='DIR', help='a new folder')
+    _add_settings(command)
+    command.add_argument('--resume', action='store_true', help='go on with the training in DIR')
+    command.add_argument('--steps', type=int, metavar='N', help='short for --set training.steps=N')
+    command.add_argument('--seed', type=int, metavar='N', help='short for --set training.seed=N')
+    command.add_argument('--minutes', type=float, metavar='M', help='stop after so long; --resume goes on')
+    command.add_argument('--device', choices=('cpu', 'cuda'), default='cpu', help='where to compute')
+    command.set_defaults(command=_train)
 
 
 def _add_params(commands: Any) -> None:
@@ -172,6 +187,29 @@ def _simulate(options: argparse.Namespace) -> None:
         options.scene, options.output, seed=options.seed, duration_s=options.duration, form=options.form
     )
     print(_table(written))
+
+
+def _train(options: argparse.Namespace) -> None:
+    from event_perception.learning.interrupt import wish_to_stop
+    from event_perception.learning.plan import make_plan
+    from event_perception.learning.training import train
+
+    numbers = {'training.steps': options.steps, 'training.seed': options.seed}
+    assignments = options.set + [f'{name}={value}' for name, value in numbers.items() if value is not None]
+    file = options.config or (options.output / 'config.yaml' if options.resume else None)
+    plan = make_plan(f'{options.task}.{options.method}', file, assignments)
+    with wish_to_stop() as stop:
+        result = train(
+            plan,
+            options.output,
+            resume=options.resume,
+            minutes=options.minutes,
+            device=options.device,
+            progress=lambda text: print(text, flush=True),
+            stop=stop,
+        )
+    print(_table({'end': result.end, 'steps': result.steps, **result.metrics}))
+    print(f'weights: {options.output / "weights.safetensors"}')
 
 
 def _params(options: argparse.Namespace) -> None:
