@@ -17,7 +17,7 @@ from typing import Any, TypeAlias, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from event_perception import flow, odometry
+from event_perception import odometry
 from event_perception.errors import CalibrationError, ConfigError, DataError
 from event_perception.events import (
     DepthImage,
@@ -31,6 +31,7 @@ from event_perception.events import (
     WindowSlicer,
 )
 from event_perception.flow.field import FlowField
+from event_perception.flow_stage import FlowStage
 from event_perception.image_stage import ImageStage, SpikeImageStage, method_parameters
 from event_perception.images.frame import ReconstructedImage
 from event_perception.motion import (
@@ -75,6 +76,7 @@ class PipelineCounts:
     converged: int = 0
     evaluations: int = 0
     images: int = 0
+    flow_skipped: int = 0
     depth_dropped: int = 0
     resets: int = 0
     slicer: SlicerCounts = field(default_factory=SlicerCounts)
@@ -204,6 +206,7 @@ class Pipeline:
             self._images.reconfigure(config)
         if self.camera is not None:
             self._estimator.config = config.egomotion
+            self._flow.reconfigure(config.flow.window)
 
     def reset(self) -> None:
         """Forget all motion: the stream starts again elsewhere or elsewhen."""
@@ -216,6 +219,7 @@ class Pipeline:
         if self.camera is not None:
             self._estimator.reset()
             self._odometry.reset()
+            self._flow.reset()
 
     def _set_camera(self, camera: CameraModel) -> None:
         if self._size is not None:
@@ -223,9 +227,7 @@ class Pipeline:
         self.camera = camera
         config = self.config
         self._estimator = EgomotionEstimator(camera, config.egomotion)
-        self._flow = flow.create(
-            config.flow.method, camera, **method_parameters(config.flow, config.flow.method)
-        )
+        self._flow = FlowStage(config, camera)
         self._odometry = odometry.create(
             config.odometry.method, camera, **method_parameters(config.odometry, config.odometry.method)
         )
@@ -252,6 +254,7 @@ class Pipeline:
         if self.camera is None:
             self.counts.windows_without_camera += 1
             return
+        self._flow.remember(window)
         if not self._wants('egomotion', 'flow', 'odometry', 'warped'):
             return
         egomotion = self._egomotion(window)
@@ -261,8 +264,9 @@ class Pipeline:
         if self._wants('odometry'):
             imu = tuple(s for s in self._imu if s.t_ns < window.t1_ns)
             yield self._timed('odometry', window, self._odometry.update, egomotion, depth, imu)
-        if self._wants('flow'):
+        if self._wants('flow') and self._flow.is_due(window):
             yield self._timed('flow', window, self._flow.update, egomotion, depth)
+        self.counts.flow_skipped = self._flow.skipped
         if self._wants('warped'):
             yield self._timed('warped', window, self._warped, egomotion)
 

@@ -8,6 +8,8 @@ from event_perception.config import param
 from event_perception.errors import ConfigError
 from event_perception.events import WindowConfig
 from event_perception.flow.motion_field import MotionFieldConfig
+from event_perception.flow.tiles_config import TilesConfig
+from event_perception.flow.window import FlowWindowConfig
 from event_perception.images.ati import AtiConfig
 from event_perception.images.complementary import ComplementaryConfig
 from event_perception.images.highpass import HighpassConfig
@@ -29,8 +31,10 @@ STAGES = ('egomotion', 'flow', 'images', 'odometry')
 class FlowStageConfig:
     """Which flow estimator runs."""
 
-    method: str = param('rotation', 'Registered flow estimator.')
-    rotation: MotionFieldConfig = MotionFieldConfig()
+    method: str = param('motion_field', 'Registered flow estimator.')
+    window: FlowWindowConfig = FlowWindowConfig()
+    motion_field: MotionFieldConfig = MotionFieldConfig()
+    tiles: TilesConfig = TilesConfig()
 
 
 @dataclass(frozen=True, slots=True)

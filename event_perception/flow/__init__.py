@@ -13,7 +13,13 @@ if TYPE_CHECKING:
 
 __all__ = ['FLOW_ESTIMATORS', 'FlowEstimator', 'FlowField', 'create']
 
-FLOW_ESTIMATORS = Registry('flow', {'rotation': 'event_perception.flow.motion_field:MotionField'})
+FLOW_ESTIMATORS = Registry(
+    'flow',
+    {
+        'motion_field': 'event_perception.flow.motion_field:MotionField',
+        'tiles': 'event_perception.flow.tiles:TileFlow',
+    },
+)
 
 
 def create(name: str, camera: 'CameraModel', **params: Any) -> FlowEstimator:

@@ -20,11 +20,13 @@ class FlowField:
         t_ref_ns: The instant described.
         flow_px_s: float32 (2, H, W), pixels per second; channel 0 is x. 0 where not valid, never nan.
         valid: bool (H, W).
+        confidence: float32 (H, W), 0 where not valid to 1; None if the estimator does not tell.
     """
 
     t_ref_ns: int
     flow_px_s: NDArray[np.float32]
     valid: NDArray[np.bool_]
+    confidence: NDArray[np.float32] | None = None
 
 
 class FlowEstimator(Protocol):

@@ -51,7 +51,7 @@ def difference_of_projections(model, omega, v, depth_m):
 @pytest.mark.parametrize('lens', sorted(LENSES))
 def test_rotational_flow_is_the_derivative_of_projecting_turned_bearings(lens):
     model = camera(lens)
-    field = flow.create('rotation', model).update(window(), egomotion())
+    field = flow.create('motion_field', model).update(window(), egomotion())
     expected = difference_of_projections(model, OMEGA, np.zeros(3), np.ones((48, 64)))
     assert field.valid.all()
     assert field.t_ref_ns == 10**9
@@ -129,7 +129,7 @@ def test_missing_egomotion_and_depth_of_another_size_are_errors():
 
 def test_wrong_parameters_are_refused():
     with pytest.raises(ConfigError):
-        flow.create('rotation', camera(), max_depth_age_s=-1.0)
+        flow.create('motion_field', camera(), max_depth_age_s=-1.0)
 
 
 @pytest.mark.parametrize('sequence', ['boxes_rotation', 'shapes_rotation'])
