@@ -60,5 +60,5 @@ class FlowStage:
     def update(self, window: EventWindow, egomotion: EgomotionResult, depth: DepthImage | None) -> FlowField:
         """Flow of the latest events; it describes the middle of the stretch that was used."""
         if self._from_events:
-            window = self._memory.latest(self._config.length_s(self._estimator.speed_px_s))
+            window = self._memory.latest(self._config.length_s(getattr(self._estimator, 'speed_px_s', None)))
         return self._estimator.update(window, egomotion, depth)
