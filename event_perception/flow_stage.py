@@ -5,17 +5,18 @@
 from event_perception import flow
 from event_perception.events import DepthImage, EventWindow
 from event_perception.flow.field import FlowField
-from event_perception.flow.window import FlowWindowConfig, WindowMemory
+from event_perception.flow.window import WindowMemory
 from event_perception.image_stage import method_parameters
 from event_perception.motion import CameraModel, EgomotionResult
-from event_perception.pipeline_config import PipelineConfig
+from event_perception.pipeline_config import FlowStageConfig, PipelineConfig
 
 
 class FlowStage:
     """Runs the configured estimator on each window, or on as long a stretch of the latest events as it wants.
 
     An estimator that tells ``speed_px_s`` is one that wants stretches: their length follows that speed, they
-    overlap, and the period says how often it is asked. Others are asked for every window.
+    overlap, and the period says how often it is asked. Others are asked for every window, or for the first of each
+    period of their own.
 
     Attributes:
         skipped: Windows that gave no field of their own, because the period had not passed.
@@ -23,16 +24,16 @@ class FlowStage:
 
     def __init__(self, config: PipelineConfig, camera: CameraModel) -> None:
         method = config.flow.method
-        self._config = config.flow.window
+        self._config, self._period_ns = config.flow.window, round(config.flow.period_s * 1e9)
         self._estimator = flow.create(method, camera, **method_parameters(config.flow, method))
         self._from_events = hasattr(self._estimator, 'speed_px_s')
         self._memory = WindowMemory(self._config.longest_s)
         self._told_ns: int | None = None
         self.skipped = 0
 
-    def reconfigure(self, config: FlowWindowConfig) -> None:
+    def reconfigure(self, config: FlowStageConfig) -> None:
         """Take over live parameters."""
-        self._config = config
+        self._config, self._period_ns = config.window, round(config.period_s * 1e9)
 
     def reset(self) -> None:
         """Forget all motion."""
@@ -49,13 +50,19 @@ class FlowStage:
     def is_due(self, window: EventWindow) -> bool:
         """Whether the period has passed at the end of this window; if not, it is counted."""
         if not self._from_events:
-            return True
+            return self._begins_a_period(window.t_ref_ns)
         elapsed_ns = None if self._told_ns is None else window.t1_ns - self._told_ns
         if elapsed_ns is not None and 0 <= elapsed_ns < round(self._config.period_s * 1e9):
             self.skipped += 1
             return False
         self._told_ns = window.t1_ns
         return True
+
+    def _begins_a_period(self, t_ns: int) -> bool:
+        told_ns, self._told_ns = self._told_ns, t_ns
+        begins = not self._period_ns or told_ns is None or t_ns // self._period_ns != told_ns // self._period_ns
+        self.skipped += not begins
+        return begins
 
     def update(self, window: EventWindow, egomotion: EgomotionResult, depth: DepthImage | None) -> FlowField:
         """Flow of the latest events; it describes the middle of the stretch that was used."""

@@ -206,7 +206,7 @@ class Pipeline:
             self._images.reconfigure(config)
         if self.camera is not None:
             self._estimator.config = config.egomotion
-            self._flow.reconfigure(config.flow.window)
+            self._flow.reconfigure(config.flow)
 
     def reset(self) -> None:
         """Forget all motion: the stream starts again elsewhere or elsewhen."""

@@ -32,6 +32,13 @@ class FlowStageConfig:
     """Which flow estimator runs."""
 
     method: str = param('motion_field', 'Registered flow estimator.')
+    period_s: float = param(
+        0.0,
+        'Time between fields of flow from egomotion, seconds: the first window of every period has one; 0 for all.',
+        ge=0.0,
+        le=60.0,
+        live=True,
+    )
     window: FlowWindowConfig = FlowWindowConfig()
     motion_field: MotionFieldConfig = MotionFieldConfig()
     tiles: TilesConfig = TilesConfig()

@@ -63,6 +63,14 @@ def test_results_do_not_depend_on_how_the_stream_is_cut(events, camera):
             np.testing.assert_array_equal(getattr(a, value), getattr(b, value))
 
 
+def test_flow_can_be_rarer_than_windows(events, camera):
+    config = build(PipelineConfig, {'flow.period_s': 0.1})
+    outputs = run(Pipeline(config, camera), events, 5000)
+    stamps = [w.t_ref_ns for w in kinds(outputs, EgomotionResult)]
+    first = [t for t, before in zip(stamps, [0, *stamps]) if t // 100_000_000 != before // 100_000_000]
+    assert [f.t_ref_ns for f in kinds(outputs, FlowField)] == first and len(first) in (2, 3)
+
+
 def test_without_a_camera_images_still_come_and_windows_are_counted(events):
     pipeline = Pipeline()
     outputs = run(pipeline, events, 5000)

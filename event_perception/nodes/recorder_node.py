@@ -168,7 +168,7 @@ def published_s(info: MessageInfo) -> float:
 
 def main() -> None:
     """Run the node until a signal ends it."""
-    sys.exit(run(RecorderNode))
+    sys.exit(run(RecorderNode, message_info=True))
 
 
 if __name__ == '__main__':

@@ -10,7 +10,7 @@ from typing import Protocol
 
 import cv2
 import rclpy
-from rclpy.executors import SingleThreadedExecutor
+from rclpy.executors import Executor, SingleThreadedExecutor
 from rclpy.logging import get_logger
 from rclpy.node import Node
 from rclpy.signals import SignalHandlerOptions
@@ -38,10 +38,17 @@ class Runnable(Protocol):
         ...
 
 
-def run(make: Callable[[], Runnable], arguments: list[str] | None = None) -> int:
+def run(
+    make: Callable[[], Runnable], arguments: list[str] | None = None, *, message_info: bool = False
+) -> int:
     """Run a node; SIGINT and SIGTERM are the normal end.
 
     ROS's own signal handlers would take ROS away before the node has said what it did, hence ours.
+
+    Args:
+        make: Makes the node.
+        arguments: Of the command line; by default those of the process.
+        message_info: Whether callbacks take the middleware's information with their message.
 
     Returns:
         0 after a signal or when its work is done, 1 if it could not start or met an unexpected error.
@@ -53,7 +60,7 @@ def run(make: Callable[[], Runnable], arguments: list[str] | None = None) -> int
         signal.signal(number, lambda *_: ended.set())
     rclpy.init(args=arguments, signal_handler_options=SignalHandlerOptions.NO)
     try:
-        return _run(make, ended)
+        return _run(make, ended, message_info)
     except EventPerceptionError as error:
         get_logger('event_perception').fatal(str(error))
         return 1
@@ -61,9 +68,9 @@ def run(make: Callable[[], Runnable], arguments: list[str] | None = None) -> int
         rclpy.try_shutdown()
 
 
-def _run(make: Callable[[], Runnable], ended: threading.Event) -> int:
+def _run(make: Callable[[], Runnable], ended: threading.Event, message_info: bool) -> int:
     runnable = make()
-    executor = SingleThreadedExecutor()
+    executor = SingleThreadedExecutor() if message_info else _executor()
     executor.add_node(runnable.node)
     try:
         runnable.start()
@@ -74,3 +81,17 @@ def _run(make: Callable[[], Runnable], ended: threading.Event) -> int:
         runnable.stop()
         executor.shutdown()
     return 1 if runnable.failure else 0
+
+
+def _executor() -> Executor:
+    """One thread that runs callbacks: the executor of events where ROS has it (Kilted and later).
+
+    It costs 0.13 ms a message; the older one, which builds a set of everything to wait for each time, 0.4 ms. It
+    cannot call what takes a message and the middleware's information (SystemError in rclpy 9).
+    """
+    try:
+        from rclpy.experimental import EventsExecutor
+    except ImportError:
+        return SingleThreadedExecutor()
+    executor: Executor = EventsExecutor()
+    return executor

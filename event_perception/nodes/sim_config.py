@@ -34,6 +34,12 @@ class SimulatorConfig:
         le=1.0,
     )
     queue_frames: int = param(3, 'Most frames that wait; beyond it the oldest is dropped.', ge=1, le=100)
+    wait_frames: int = param(
+        2,
+        'Frames that may wait for their depth and odometry; then the oldest goes out without.',
+        ge=0,
+        le=100,
+    )
     reliable: bool = param(
         False, 'Whether to ask for reliable delivery of images, as Isaac Sim offers; else best effort.'
     )

@@ -70,7 +70,10 @@ class SimulatorInputs:
         self.wants_depth = reprojects and bool(config.depth_topic)
         self.wants_poses = self.wants_depth and bool(config.odom_topic)
         self.matcher = FrameMatcher(
-            depth=self.wants_depth, poses=self.wants_poses, restart_s=config.restart_s
+            depth=self.wants_depth,
+            poses=self.wants_poses,
+            restart_s=config.restart_s,
+            wait_frames=config.wait_frames,
         )
         self._subscribe()
 
@@ -99,7 +102,9 @@ class SimulatorInputs:
         self._forward()
 
     def _take_camera_info(self, message: CameraInfo) -> None:
-        self.camera = camera_from_message(message)
+        camera = camera_from_message(message)
+        if camera != self.camera:  # an equal one keeps what has been computed of it
+            self.camera = camera
 
     def _take_depth(self, message: Image) -> None:
         depth = depth_from_message(message)

@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Images, depth and poses that arrive on topics of their own, put together by their stamps.
 
-A frame is complete when everything wanted is there. It is not waited for longer than until the frame after the next
-has come: then it goes out with what there is, and what was missing is counted.
+A frame is complete when everything wanted is there. It is not waited for longer than until some frames more have
+come: then it goes out with what there is, and what was missing is counted.
 """
 
 from collections import deque
@@ -14,7 +14,6 @@ from numpy.typing import NDArray
 
 from event_perception.motion.lie import se3_exp, se3_inverse, se3_log
 
-WAITING_FRAMES = 2  # frames that may wait for depth or pose
 DEPTH_MEMORY = 8
 POSE_MEMORY = 500
 
@@ -91,10 +90,11 @@ class FrameMatcher:
         depth: Whether depth is wanted.
         poses: Whether poses are wanted.
         restart_s: An image older than the last one by more than this begins a new stream.
+        wait_frames: Frames that may wait for depth or pose.
     """
 
-    def __init__(self, *, depth: bool, poses: bool, restart_s: float) -> None:
-        self._wants_depth, self._wants_poses = depth, poses
+    def __init__(self, *, depth: bool, poses: bool, restart_s: float, wait_frames: int = 2) -> None:
+        self._wants_depth, self._wants_poses, self._wait_frames = depth, poses, wait_frames
         self._restart_ns = round(restart_s * 1e9)
         self.counts = MatchCounts()
         self.poses = PoseTrack()
@@ -130,7 +130,7 @@ class FrameMatcher:
             depth = next((d for t, d in self._depth if t == t_ns), None) if self._wants_depth else None
             pose = self.poses.at(t_ns) if self._wants_poses else None
             no_depth, no_pose = self._wants_depth and depth is None, self._wants_poses and pose is None
-            if (no_depth or no_pose) and len(self._waiting) <= WAITING_FRAMES:
+            if (no_depth or no_pose) and len(self._waiting) <= self._wait_frames:
                 break
             self._count(without_depth=int(no_depth), without_pose=int(no_pose))
             self._waiting.popleft()

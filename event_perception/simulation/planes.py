@@ -126,6 +126,8 @@ class PlaneScene:
         self, camera: CameraModel, T_world_camera: NDArray, t_s: float
     ) -> NDArray[np.float32]:
         """World velocity (H, W, 3), m/s, of the point seen."""
+        if not self._moving:
+            return np.zeros((camera.height, camera.width, 3), np.float32)
         velocity = np.array([r.motion.velocity(t_s) for r in self.rectangles] + [np.zeros(3)], np.float32)
         return velocity[self.surface(camera, T_world_camera, t_s)]
 

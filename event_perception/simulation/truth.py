@@ -33,12 +33,14 @@ def image_flow(
     Returns:
         Flow (2, H, W), px/s, channel 0 is x.
     """
-    x, y = np.moveaxis(camera.bearings().astype(np.float64), -1, 0)
-    motion = -np.asarray(v_m_s, np.float64) + (0.0 if object_velocity_m_s is None else object_velocity_m_s)
-    towards = np.broadcast_to(motion, (*x.shape, 3)) / np.asarray(depth_m, np.float64)[..., None]
-    ray = np.stack([x, y, np.ones_like(x)], axis=-1)
-    rate = np.cross(ray, np.asarray(omega_rad_s, np.float64)) + towards
-    velocity = np.stack([rate[..., 0] - x * rate[..., 2], rate[..., 1] - y * rate[..., 2]])
+    x, y = np.ascontiguousarray(np.moveaxis(camera.bearings(), -1, 0), np.float64)
+    inverse_depth = 1.0 / np.asarray(depth_m, np.float64)
+    a, b, c = np.asarray(omega_rad_s, np.float64)
+    rate = [y * c - b, a - x * c, x * b - y * a]  # (x, y, 1) x omega
+    for k, v in enumerate(np.asarray(v_m_s, np.float64)):
+        motion = -v if object_velocity_m_s is None else object_velocity_m_s[..., k] - v
+        rate[k] += motion * inverse_depth
+    velocity = np.stack([rate[0] - x * rate[2], rate[1] - y * rate[2]])
     return _to_pixels(camera, np.stack([x, y]), velocity)
 
 
