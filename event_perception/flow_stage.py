@@ -60,7 +60,9 @@ class FlowStage:
 
     def _begins_a_period(self, t_ns: int) -> bool:
         told_ns, self._told_ns = self._told_ns, t_ns
-        begins = not self._period_ns or told_ns is None or t_ns // self._period_ns != told_ns // self._period_ns
+        begins = (
+            not self._period_ns or told_ns is None or t_ns // self._period_ns != told_ns // self._period_ns
+        )
         self.skipped += not begins
         return begins
 
