@@ -12,9 +12,8 @@ implicit function F(t) = S(t) - r - s k c_s = 0, dt = -F_theta / F_t, and reache
 on: light, thresholds, pose, lens. A pixel may fire several times a frame, and fires exactly when ``DvsEmulator``
 does.
 
-What is not here: a parameter also makes events appear and disappear. For a loss of event times or of an event
-image that part (the births and deaths at the turning points of the signal) is missing from these gradients; they
-are those of the loss with the number of events of every pixel held fixed.
+What is not here: a parameter also makes events appear and disappear. The gradients here are those with the number
+of events of every pixel held fixed; ``expected_events`` adds births and deaths.
 """
 
 from dataclasses import dataclass
@@ -28,12 +27,11 @@ from event_perception.errors import ConfigError, DataError
 from event_perception.events import EventArray
 from event_perception.simulation.dvs import DvsEmulator
 from event_perception.simulation.dvs_config import DvsConfig, dvs_preset
-from event_perception.simulation.dvs_kernels import BLACK_OFFSET_DN, WHITE_DN
+from event_perception.simulation.photoreceptor import Photoreceptor
 
 NOT_DIFFERENTIABLE = (
     'shot_noise_rate_hz', 'hot_pixel_fraction', 'refractory_s', 'time_jitter_s', 'random_initial_phase',
 )  # fmt: skip
-SMALL_X = 1e-4  # below it (1 - exp(-x)) / x is taken from its series
 
 
 @dataclass(frozen=True, eq=False)
@@ -99,6 +97,7 @@ class DifferentiableDvs:
         self.threshold_on = self._threshold(threshold_on, same.threshold_on)
         self.threshold_off = self._threshold(threshold_off, same.threshold_off)
         self._leak_per_s = torch.as_tensor(same.leak_per_s).flatten()
+        self._photoreceptor = Photoreceptor(self.config)
         self._t_ns: int | None = None
 
     def push(self, frame: Tensor, t_ns: int) -> AttachedEvents:
@@ -115,25 +114,24 @@ class DifferentiableDvs:
             raise DataError(f'frame {tuple(frame.shape)}: give finite light of {(self.height, self.width)}')
         if self._t_ns is not None and t_ns <= self._t_ns:
             raise DataError(f'frame at {t_ns} ns is not after {self._t_ns} ns; make a new sensor at a jump')
-        light = self._light_dn(frame.to(torch.float64).flatten())
-        log_light = light if self.config.input_transfer == 'log' else self._response(light)
         if self._t_ns is None:
-            self._start(log_light, t_ns)
+            self._start(self._photoreceptor.push(frame.to(torch.float64).flatten(), 0.0), t_ns)
             return self._events(torch.zeros(0, dtype=torch.long), torch.zeros(0, dtype=torch.float64))
         old_s, new_s = ((t - self._start_ns) * 1e-9 for t in (self._t_ns, t_ns))
-        self._level = self._filtered(log_light, light, new_s - old_s)
-        self._log_light, self._t_ns = log_light, t_ns
-        return self._cross(self._level + self._leak_per_s * new_s, old_s, new_s)
+        level = self._photoreceptor.push(frame.to(torch.float64).flatten(), new_s - old_s)
+        self._t_ns = t_ns
+        return self._cross(level + self._leak_per_s * new_s, old_s, new_s)
 
     def detach(self) -> None:
         """Cut the graph at the last frame, for training in stretches; what follows has no gradient before it."""
-        for name in ('_level', '_log_light', '_signal', '_first_signal'):
+        self._photoreceptor.detach()
+        for name in ('_signal', '_first_signal'):
             setattr(self, name, getattr(self, name).detach())
 
-    def _start(self, log_light: Tensor, t_ns: int) -> None:
+    def _start(self, level: Tensor, t_ns: int) -> None:
         self._t_ns, self._start_ns = t_ns, t_ns
-        self._level = self._log_light = self._signal = self._first_signal = log_light
-        self._n_on = torch.zeros_like(log_light).detach()
+        self._signal = self._first_signal = level
+        self._n_on = torch.zeros_like(level).detach()
         self._n_off = self._n_on.clone()
 
     def _cross(self, signal: Tensor, old_s: float, new_s: float) -> AttachedEvents:
@@ -160,34 +158,6 @@ class DifferentiableDvs:
         size: dict[str, Any] = {'height': self.height, 'width': self.width, 'start_ns': self._start_ns}
         y = torch.div(pixel, self.width, rounding_mode='floor')
         return AttachedEvents(t_s, pixel % self.width, y, pixel if p is None else p, **size)
-
-    def _filtered(self, log_light: Tensor, light: Tensor, dt_s: float) -> Tensor:
-        """The photoreceptor, exact for light that is linear between frames."""
-        if self.config.cutoff_hz == 0:
-            return log_light
-        dn = light.exp() if self.config.input_transfer == 'log' else light
-        share = (dn + BLACK_OFFSET_DN) / (WHITE_DN + BLACK_OFFSET_DN)
-        x = 2 * np.pi * self.config.cutoff_hz * dt_s * share
-        small = x < SMALL_X
-        mean = torch.where(small, 1 - x / 2 + x * x / 6, -torch.expm1(-x) / torch.where(small, 1.0, x))
-        old = self._log_light
-        return log_light + (self._level - old) * torch.exp(-x) - (log_light - old) * mean
-
-    def _light_dn(self, frame: Tensor) -> Tensor:
-        transfer = self.config.input_transfer
-        if transfer == 'linear':
-            return 255.0 * frame
-        if transfer == 'srgb':
-            v = frame / 255.0
-            dark = v <= 0.04045
-            bright = ((torch.where(dark, 1.0, v) + 0.055) / 1.055) ** 2.4
-            return 255.0 * torch.where(dark, v / 12.92, bright)
-        return frame
-
-    def _response(self, light: Tensor) -> Tensor:
-        """Linear below the knee, logarithm above."""
-        knee = self.config.linlog_knee_dn
-        return torch.where(light <= knee, light * (np.log(knee) / knee), light.clamp(min=knee).log())
 
     def _threshold(self, given: Tensor | None, drawn: np.ndarray) -> Tensor:
         if given is None:

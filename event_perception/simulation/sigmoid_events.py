@@ -54,7 +54,7 @@ def soft_counts(
 
 def soft_events(
     I: Tensor,  # noqa: E741  (the name that callers of the original use)
-    thr: float = 0.1,
+    thr: float | Tensor = 0.1,
     sharpness: float = 50.0,
     eps: float = 1e-6,
 ) -> tuple[Tensor, Tensor]:
