@@ -22,9 +22,10 @@ def files(pattern):
     return sorted(str(path.relative_to(ROOT)) for path in ROOT.glob(pattern) if path.is_file())
 
 
-def recordings():
-    """The bundled recordings, relative to the package."""
-    return [str(Path(path).relative_to(NAME)) for path in files(f'{NAME}/recordings/**/*')]
+def package_files():
+    """Bundled recordings and lenses, relative to the package."""
+    paths = files(f'{NAME}/recordings/**/*') + files(f'{NAME}/optics/lenses/*.yaml')
+    return [str(Path(path).relative_to(NAME)) for path in paths]
 
 
 # ROS looks for executables in lib/<package>; with these options they land there without a setup.cfg.
@@ -34,7 +35,7 @@ setup(
     name=NAME,
     version=version(),
     packages=find_packages(include=[NAME, f'{NAME}.*']),
-    package_data={NAME: recordings()},
+    package_data={NAME: package_files()},
     data_files=[
         ('share/ament_index/resource_index/packages', [f'resource/{NAME}']),
         (f'share/{NAME}', ['package.xml']),

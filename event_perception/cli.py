@@ -46,7 +46,17 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument('--version', action='version', version=__version__)
     commands = parser.add_subparsers(title='commands', metavar='COMMAND', required=True)
-    adders = (_add_info, _add_run, _add_eval, _add_simulate, _add_train, _add_params, _add_bench, _add_demo)
+    adders = (
+        _add_info,
+        _add_run,
+        _add_eval,
+        _add_simulate,
+        _add_train,
+        _add_design,
+        _add_params,
+        _add_bench,
+        _add_demo,
+    )
     for add in adders:
         add(commands)
     return parser
@@ -104,6 +114,16 @@ def _add_train(commands: Any) -> None:
     command.add_argument('--minutes', type=float, metavar='M', help='stop after so long; --resume goes on')
     command.add_argument('--device', choices=('cpu', 'cuda'), default='cpu', help='where to compute')
     command.set_defaults(command=_train)
+
+
+def _add_design(commands: Any) -> None:
+    command = commands.add_parser('design', help='optimise a lens, a camera mount or the whole chain')
+    command.add_argument('name', metavar='NAME', help='lens, mount, chain')
+    command.add_argument(
+        '-o', '--output', type=Path, required=True, metavar='DIR', help='a new folder, or one to resume'
+    )
+    _add_settings(command)
+    command.set_defaults(command=_design)
 
 
 def _add_params(commands: Any) -> None:
@@ -210,6 +230,18 @@ def _train(options: argparse.Namespace) -> None:
         )
     print(_table({'end': result.end, 'steps': result.steps, **result.metrics}))
     print(f'weights: {options.output / "weights.safetensors"}')
+
+
+def _design(options: argparse.Namespace) -> None:
+    from event_perception.learning.interrupt import wish_to_stop
+    from event_perception.optics.design.run import design_config, run_design
+
+    config = design_config(options.name, options.config, options.set)
+    progress = _progress if sys.stderr.isatty() else None
+    with wish_to_stop() as stop:
+        metrics = run_design(options.name, options.output, config, progress=progress, stop=stop)
+    print(_table(metrics))
+    print(f'report: {options.output / "report.html"}')
 
 
 def _params(options: argparse.Namespace) -> None:

@@ -51,7 +51,7 @@ class Fan:
     residual_mm: float
 
     def tangent(self, height_mm: Tensor) -> tuple[Tensor, Tensor]:
-        """u / h and du / dh at image heights h >= 0, 1/mm: finite on the axis too."""
+        """Ratio u / h and slope du / dh at image heights h >= 0, 1/mm: finite on the axis too."""
         s = (height_mm / self.height_mm) ** 2
         ratio, slope, power = torch.zeros_like(s), torch.zeros_like(s), torch.ones_like(s)
         for j, a in enumerate(self.coefficients):
@@ -87,9 +87,7 @@ class Fan:
         return low, position - low
 
 
-def trace_fan(
-    lens: Lens, height_mm: float, *, fields: int, rays: int, distance_mm: float = math.inf
-) -> Fan:
+def trace_fan(lens: Lens, height_mm: float, *, fields: int, rays: int, distance_mm: float = math.inf) -> Fan:
     """Trace fields along a radius until their images reach a height.
 
     Args:
@@ -108,7 +106,9 @@ def trace_fan(
     found = spots_of(lens, _fields(u), rays, distance_mm, pupils)
     h = found.centroid_mm[:, 0]
     if not bool((h[1:] > h[:-1]).all()):
-        raise DataError(f'lens {lens.name!r}: image heights {h.tolist()} mm do not grow with the field; it folds')
+        raise DataError(
+            f'lens {lens.name!r}: image heights {h.tolist()} mm do not grow with the field; it folds'
+        )
     coefficients, residual = _fit(u, h, height_mm)
     light = found.passed * PUPIL_MARGIN**2
     return Fan(u, found, pupils, coefficients, height_mm, light, residual)
@@ -119,9 +119,9 @@ def _fields(u: Tensor) -> Tensor:
 
 
 def _reaching(lens: Lens, pupils: FirstOrder, height_mm: float, distance_mm: float) -> float:
-    """A field whose image lies beyond a height, without gradient; from the paraxial one on."""
+    """A field whose image lies beyond a height, without gradient; from that of an ideal lens on."""
     with torch.no_grad():
-        u = height_mm / abs(float(pupils.efl_mm))
+        u = height_mm / lens.focal_length_mm  # nominal: parameters must not move the traced fields
         while u < MAX_FIELD:
             try:
                 found = spots_of(lens, _fields(lens.gap.new_tensor([0.0, u])), 64, distance_mm, pupils)
@@ -144,5 +144,3 @@ def _fit(u: Tensor, h: Tensor, height_mm: float) -> tuple[Tensor, float]:
     coefficients = torch.linalg.solve_triangular(r, (q.T @ u)[:, None], upper=True)[:, 0]
     misfit = (matrix @ coefficients - u).detach().abs().max()
     return coefficients, float(misfit) * height_mm / float(u[-1])
-
-

@@ -66,7 +66,9 @@ class Lens:
         if not (torch.isfinite(self.curvature).all() and torch.isfinite(self.gap).all()):
             raise DataError(f'lens {self.name!r}: a curvature or gap is not finite')
         if self.media[-1].n_d != 1:
-            raise DataError(f'lens {self.name!r}: the medium before the sensor must be air, not {self.media[-1].name}')
+            raise DataError(
+                f'lens {self.name!r}: the medium before the sensor must be air, not {self.media[-1].name}'
+            )
         if not bool((self.semi_aperture > 0).all()):
             raise DataError(f'lens {self.name!r}: semi_aperture must be above 0 everywhere')
         weights = self.wavelength_weights
@@ -98,7 +100,8 @@ class Lens:
     def to(self, dtype: torch.dtype | None = None, device: Any = None) -> 'Lens':
         """The lens with its tensors elsewhere."""
         moved: dict[str, Any] = {
-            name: getattr(self, name).to(dtype=dtype, device=device) for name in (*PARAMETERS, 'semi_aperture')
+            name: getattr(self, name).to(dtype=dtype, device=device)
+            for name in (*PARAMETERS, 'semi_aperture')
         }
         return replace(self, **moved)
 

@@ -72,7 +72,9 @@ def shipped_lens(name: str) -> Lens:
         DataError: If there is none of this name.
     """
     if name not in shipped_lenses():
-        raise DataError(f'no lens {name!r} comes with the package; choose from {shipped_lenses()} or read_lens(file)')
+        raise DataError(
+            f'no lens {name!r} comes with the package; choose from {shipped_lenses()} or read_lens(file)'
+        )
     return read_lens(SHIPPED / f'{name}.yaml')
 
 
@@ -173,11 +175,17 @@ def _curvature(radius: float) -> float:
 
 
 def _lens(
-    columns: Mapping[str, Sequence[float]], aspheres: Sequence[Sequence[float]], *, focal_length: Any, **others: Any
+    columns: Mapping[str, Sequence[float]],
+    aspheres: Sequence[Sequence[float]],
+    *,
+    focal_length: Any,
+    **others: Any,
 ) -> Lens:
     terms = max(len(a) for a in aspheres)
     padded = [[float(v) for v in a] + [0.0] * (terms - len(a)) for a in aspheres]
-    tensors = {name: torch.tensor(values, dtype=torch.float64) for name, values in columns.items()}
+    tensors: dict[str, Any] = {
+        name: torch.tensor(values, dtype=torch.float64) for name, values in columns.items()
+    }
     table = torch.tensor(padded, dtype=torch.float64).reshape(len(aspheres), terms)
     lens = Lens(asphere=table, focal_length_mm=float(focal_length or 1.0), **tensors, **others)
     if focal_length is None:

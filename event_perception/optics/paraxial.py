@@ -51,7 +51,9 @@ def first_order(lens: Lens, wavelength_um: float = LINE_D_UM) -> FirstOrder:
     one, zero = torch.ones_like(lens.gap[0]), torch.zeros_like(lens.gap[0])
     y, u = _through(lens, wavelength_um, one, zero, 0, lens.surfaces)
     if float(u.detach().abs()) < 1e-12:
-        raise DataError(f'lens {lens.name!r} has no power: its focal length is infinite; change its curvatures')
+        raise DataError(
+            f'lens {lens.name!r} has no power: its focal length is infinite; change its curvatures'
+        )
     entrance, entrance_radius = _pupil_before(lens, wavelength_um)
     exit_pupil, exit_radius = _pupil_after(lens, wavelength_um)
     return FirstOrder(-1 / u, -y / u, entrance, entrance_radius, exit_pupil, exit_radius)

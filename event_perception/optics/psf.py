@@ -45,7 +45,9 @@ def node_positions(height: int, width: int, cell_px: int) -> tuple[Tensor, tuple
     return torch.stack([x, y], dim=-1), (cells[0], cells[1])
 
 
-def psf_grid(fan: Fan, offsets_px: Tensor, cell_px: tuple[int, int], pitch_mm: float, size_px: int) -> PsfGrid:
+def psf_grid(
+    fan: Fan, offsets_px: Tensor, cell_px: tuple[int, int], pitch_mm: float, size_px: int
+) -> PsfGrid:
     """Point spread functions at image nodes.
 
     Args:
@@ -62,7 +64,9 @@ def psf_grid(fan: Fan, offsets_px: Tensor, cell_px: tuple[int, int], pitch_mm: f
     radius = flat.norm(dim=1)
     ratio, _ = fan.tangent(radius * pitch_mm)
     radial, tangential, light = fan.hits(ratio * radius * pitch_mm)
-    along = torch.where(radius[:, None] > 0, flat / radius.clamp(min=1e-9)[:, None], flat.new_tensor([1.0, 0.0]))
+    along = torch.where(
+        radius[:, None] > 0, flat / radius.clamp(min=1e-9)[:, None], flat.new_tensor([1.0, 0.0])
+    )
     cos, sin = along[:, :1], along[:, 1:]
     x, y = (cos * radial - sin * tangential) / pitch_mm, (sin * radial + cos * tangential) / pitch_mm
     kernels = splat(x, y, light, size_px)

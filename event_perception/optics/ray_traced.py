@@ -66,7 +66,9 @@ class RayTracedRenderer:
         traced = trace(source, start, lens.wavelengths_um, to_sensor=False)
         r = traced.rays
         points = torch.stack([camera.cx - camera.fx * r.dx / r.dz, camera.cy - camera.fx * r.dy / r.dz], -1)
-        colour = torch.tensor(lens.wavelength_weights, dtype=r.x.dtype, device=r.x.device)[:, None, None, None]
+        colour = torch.tensor(lens.wavelength_weights, dtype=r.x.dtype, device=r.x.device)[
+            :, None, None, None
+        ]
         weight = traced.weight * colour * geometry
         where = torch.where(traced.alive[..., None], points, 0.0)
         looked_up = lookup(where, camera.height, camera.width)(frames)
@@ -86,7 +88,9 @@ class RayTracedRenderer:
         dx, dy = (px - x) / l_mm, (py - y) / l_mm
         length = (dx * dx + dy * dy + 1).sqrt()
         z = (-lens.gap[-1]).expand_as(dx)
-        rays = Rays(*(part[None] for part in torch.broadcast_tensors(x, y, z, dx / length, dy / length, 1 / length)))
+        rays = Rays(
+            *(part[None] for part in torch.broadcast_tensors(x, y, z, dx / length, dy / length, 1 / length))
+        )
         solid = (radius / l_mm) ** 2 / (self.exposure_pupil_mm / lens.focal_length_mm) ** 2
         return rays, (solid * length**-4 / disc.shape[-2])[None]
 

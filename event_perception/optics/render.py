@@ -32,8 +32,12 @@ class LensRenderConfig:
 
     fields: int = param(16, 'Fields traced from the axis to the corner.', ge=4, le=200)
     rays: int = param(400, 'Rays a field and wavelength.', ge=8, le=100_000)
-    cell_px: int = param(32, 'Distance of the nodes between which point spreads are interpolated, px.', ge=4, le=512)
-    psf_size_px: int = param(0, 'Side of a point spread kernel, px, odd; 0 = large enough for 99.9 %.', ge=0, le=101)
+    cell_px: int = param(
+        32, 'Distance of the nodes between which point spreads are interpolated, px.', ge=4, le=512
+    )
+    psf_size_px: int = param(
+        0, 'Side of a point spread kernel, px, odd; 0 = large enough for 99.9 %.', ge=0, le=101
+    )
     max_psf_px: int = param(41, 'Largest side that 0 may choose, px.', ge=3, le=101)
     distance_m: float = param(0.0, 'Distance of the scene for focus, m; 0 = infinity.', ge=0.0, le=1e6)
 
@@ -87,7 +91,9 @@ class LensRenderer:
         """
         size = (self.camera.height, self.camera.width)
         if frames.shape[-2:] != size or frames.dim() not in (2, 3):
-            raise DataError(f'frames of shape {tuple(frames.shape)}; the camera has {size}: give (B, H, W) or (H, W)')
+            raise DataError(
+                f'frames of shape {tuple(frames.shape)}; the camera has {size}: give (B, H, W) or (H, W)'
+            )
         batch = frames.reshape(-1, *size)
         image = convolve(self._lookup(batch), self.psf)
         image = image.clamp(min=float(batch.detach().min()))  # cubic overshoot: glass makes nothing darker
@@ -132,7 +138,9 @@ class LensRenderer:
         """
         camera, f_mm = self.camera, self.lens.focal_length_mm
         y, x = torch.meshgrid(
-            torch.arange(camera.height).to(self.lens.gap), torch.arange(camera.width).to(self.lens.gap), indexing='ij'
+            torch.arange(camera.height).to(self.lens.gap),
+            torch.arange(camera.width).to(self.lens.gap),
+            indexing='ij',
         )
         dx, dy = x - camera.cx, y - camera.cy
         height_mm = (dx * dx + dy * dy + 1e-12).sqrt() * self.pitch_mm

@@ -81,7 +81,7 @@ def _newton(
 
 
 def _residual(rays: Rays, c: Tensor, k: Tensor, asphere: Tensor) -> tuple[Tensor, Tensor]:
-    """z - sag at the rays, and its derivative along them, kept away from 0."""
+    """Height over the surface at the rays, and its derivative along them, kept away from 0."""
     s = rays.x**2 + rays.y**2
     sag, d_sag = sag_of(s, c, k, asphere)
     slope = rays.dz - 2 * d_sag * (rays.x * rays.dx + rays.y * rays.dy)
@@ -100,9 +100,7 @@ def sag_of(s: Tensor, c: Tensor, k: Tensor, asphere: Tensor) -> tuple[Tensor, Te
     return sag, d_sag
 
 
-def refract(
-    rays: Rays, c: Tensor, k: Tensor, asphere: Tensor, mu: Tensor | float
-) -> tuple[Rays, Tensor]:
+def refract(rays: Rays, c: Tensor, k: Tensor, asphere: Tensor, mu: Tensor | float) -> tuple[Rays, Tensor]:
     """Directions behind a surface on which the rays lie, and which of them are not totally reflected.
 
     Args:
@@ -117,7 +115,9 @@ def refract(
     square = 1 - mu * mu * (1 - g * g)
     passed = square > 0
     push = torch.where(passed, square, 1.0).sqrt() - mu * g
-    bent = rays._replace(dx=mu * rays.dx + push * nx, dy=mu * rays.dy + push * ny, dz=mu * rays.dz + push * nz)
+    bent = rays._replace(
+        dx=mu * rays.dx + push * nx, dy=mu * rays.dy + push * ny, dz=mu * rays.dz + push * nz
+    )
     kept = [torch.where(passed, new, old) for new, old in zip(bent, rays)]
     return Rays(*kept), passed
 
