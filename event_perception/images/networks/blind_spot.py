@@ -9,8 +9,8 @@ Source: Chen et al., IJCAI 2022, section 3.2; Laine et al., NeurIPS 2019.
 """
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.nn import functional
 
 from event_perception.images.networks.motion_inference import MotionInference, central
 from event_perception.images.networks.shifted import LEAK, move_down, quarter_turns, turned_back
@@ -46,7 +46,7 @@ class BlindSpotNetwork(nn.Module):
             turned = torch.cat([turned, self.infer(turned)], dim=1)
         x = turned_back(move_down(self.unet(turned)))
         for mix in self.mix:
-            x = F.leaky_relu(mix(x), LEAK)
+            x = functional.leaky_relu(mix(x), LEAK)
         read: Tensor = self.read(x)
         return read[..., top : top + height, left : left + width]
 
@@ -56,7 +56,7 @@ def squared(x: Tensor) -> tuple[Tensor, tuple[int, int]]:
     height, width = x.shape[-2:]
     side = max(height, width)
     top, left = (side - height) // 2, (side - width) // 2
-    return F.pad(x, (left, side - width - left, top, side - height - top)), (top, left)
+    return functional.pad(x, (left, side - width - left, top, side - height - top)), (top, left)
 
 
 def pointwise(inputs: int, outputs: int) -> nn.Conv2d:

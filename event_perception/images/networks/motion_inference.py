@@ -37,26 +37,29 @@ class MotionInference(nn.Module):
         if planes < max(WINDOWS_PLANES) or planes % 2 == 0:
             raise ConfigError(f'planes={planes}: give an odd window of at least {max(WINDOWS_PLANES)} planes')
         self.blind = blind
-        self.exposures = nn.ModuleList(nn.Conv2d(w, 1, 1, bias=False) for w in WINDOWS_PLANES)
+        self.exposures = nn.ModuleList(plain_mean(w) for w in WINDOWS_PLANES)
         self.stationary = ConvUnit(len(WINDOWS_PLANES), features, blind=blind)
         self.moving = nn.Conv2d(1, features, 1, bias=False)
-        for exposure in self.exposures:
-            nn.init.constant_(exposure.weight, 1 / exposure.weight.shape[1])  # begins as plain means
         if not blind:
             self.gates = nn.ModuleList((SpatialGate(), SpatialGate()))
             self.choose = ChannelGate(features)
 
     def forward(self, planes: Tensor) -> Tensor:
         """Spikes (B, planes, H, W), 0 or 1, to features."""
-        means = [
-            mix(central(planes, w)) for mix, w in zip(self.exposures, WINDOWS_PLANES, strict=True)
-        ]
+        means = [mix(central(planes, w)) for mix, w in zip(self.exposures, WINDOWS_PLANES, strict=True)]
         rest = self.stationary(torch.cat(means, dim=1))
         motion = self.moving(interval_rate(planes))
         if self.blind:
             return rest + motion
         chosen: Tensor = self.choose(self.gates[0](rest) + self.gates[1](motion))
         return chosen
+
+
+def plain_mean(n: int) -> nn.Conv2d:
+    """A mask over n planes that begins as their mean."""
+    conv = nn.Conv2d(n, 1, 1, bias=False)
+    nn.init.constant_(conv.weight, 1 / n)
+    return conv
 
 
 def central(planes: Tensor, n: int) -> Tensor:

@@ -12,8 +12,8 @@ leaves open how they are joined; here their shares are summed.
 """
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.nn import functional
 
 
 class NonLocalAttention(nn.Module):
@@ -71,6 +71,6 @@ class CrissCrossAttention(nn.Module):
 def map_attention(x: Tensor, temperature: Tensor) -> Tensor:
     """Maps (B, C, H, W) mixed by the softmax of their cosines, sharpened by the temperature."""
     flat = x.flatten(2)
-    unit = F.normalize(flat, dim=-1)
+    unit = functional.normalize(flat, dim=-1)
     weights = (temperature * unit @ unit.transpose(1, 2)).softmax(dim=-1)
     return (weights @ flat).reshape(x.shape)

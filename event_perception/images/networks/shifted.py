@@ -10,8 +10,8 @@ Source: Laine, Karras, Lehtinen and Aila, High-quality self-supervised deep imag
 """
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.nn import functional
 
 LEAK = 0.1
 
@@ -33,12 +33,12 @@ class ConvUnit(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, inputs, H, W) to (B, outputs, H, W)."""
-        sides = F.pad(x, (1, 1, 0, 0), mode='replicate')
+        sides = functional.pad(x, (1, 1, 0, 0), mode='replicate')
         if self.blind:
-            padded = F.pad(sides, (0, 0, 2, 0))
+            padded = functional.pad(sides, (0, 0, 2, 0))
         else:
-            padded = F.pad(sides, (0, 0, 1, 1), mode='replicate')
-        return F.leaky_relu(self.conv(padded), LEAK)
+            padded = functional.pad(sides, (0, 0, 1, 1), mode='replicate')
+        return functional.leaky_relu(self.conv(padded), LEAK)
 
 
 class Halve(nn.Module):
@@ -50,12 +50,12 @@ class Halve(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, C, H, W) to (B, C, H // 2, W // 2)."""
-        return F.max_pool2d(move_down(x) if self.blind else x, 2)
+        return functional.max_pool2d(move_down(x) if self.blind else x, 2)
 
 
 def move_down(x: Tensor) -> Tensor:
     """The picture one row lower, (B, C, H, W), zeros on top."""
-    return F.pad(x, (0, 0, 1, 0))[..., :-1, :]
+    return functional.pad(x, (0, 0, 1, 0))[..., :-1, :]
 
 
 def quarter_turns(x: Tensor) -> Tensor:

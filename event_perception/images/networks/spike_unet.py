@@ -9,9 +9,11 @@ Source: Chen, Duan, Yu, Xiong and Huang, Self-supervised mutual learning for dyn
 spiking camera, IJCAI 2022; layers after Laine et al., NeurIPS 2019.
 """
 
+from itertools import pairwise
+
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.nn import functional
 
 from event_perception.images.networks.shifted import ConvUnit, Halve
 
@@ -50,10 +52,10 @@ class SpikeUnet(nn.Module):
 
 def chain(channels: tuple[int, ...], blind: bool) -> nn.Sequential:
     """Convolution units from each number of channels to the next."""
-    return nn.Sequential(*(ConvUnit(a, b, blind=blind) for a, b in zip(channels, channels[1:])))
+    return nn.Sequential(*(ConvUnit(a, b, blind=blind) for a, b in pairwise(channels)))
 
 
 def twice(x: Tensor, like: Tensor) -> Tensor:
     """Every pixel as four, with zeros below and to the right up to the size of ``like``."""
-    big = F.interpolate(x, scale_factor=2, mode='nearest')
-    return F.pad(big, (0, like.shape[-1] - big.shape[-1], 0, like.shape[-2] - big.shape[-2]))
+    big = functional.interpolate(x, scale_factor=2, mode='nearest')
+    return functional.pad(big, (0, like.shape[-1] - big.shape[-1], 0, like.shape[-2] - big.shape[-2]))

@@ -9,9 +9,11 @@ Source: Fan, Yin, Dai, Xu, Huang and Shi, Spatio-temporal interactive learning f
 spiking cameras, NeurIPS 2024; 5.11 M parameters in the paper, 5 107 960 here at width 16.
 """
 
+from itertools import pairwise
+
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.nn import functional
 
 from event_perception.errors import ConfigError
 from event_perception.images.networks.motion_inference import central
@@ -80,7 +82,7 @@ class Encoder(nn.Module):
         super().__init__()
         self.first = conv_prelu(channels[0], channels[0], kernel=7)
         self.scales = nn.ModuleList(
-            nn.Sequential(conv_prelu(a, b, stride=2), ResidualBlock(b)) for a, b in zip(channels, channels[1:])
+            nn.Sequential(conv_prelu(a, b, stride=2), ResidualBlock(b)) for a, b in pairwise(channels)
         )
 
     def forward(self, represented: Tensor) -> list[Tensor]:
@@ -101,4 +103,4 @@ def blocks(planes: Tensor) -> Tensor:
 def pad_to_scale(planes: Tensor) -> Tensor:
     """The border repeated below and to the right up to multiples of 16."""
     height, width = planes.shape[-2:]
-    return F.pad(planes, (0, -width % SCALE_PX, 0, -height % SCALE_PX), mode='replicate')
+    return functional.pad(planes, (0, -width % SCALE_PX, 0, -height % SCALE_PX), mode='replicate')

@@ -10,8 +10,8 @@ CVPR 2022.
 """
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.nn import functional
 
 FEED_FORWARD_EXPANSION = 2.66
 
@@ -59,7 +59,9 @@ class SideAttention(nn.Module):
     def forward(self, query: Tensor, side: Tensor) -> Tensor:
         """(B, C, H, W) each, to the same shape."""
         key, value = (self._split(x) for x in self.key_value(side).chunk(2, dim=1))
-        cosine = F.normalize(self._split(query), dim=-1) @ F.normalize(key, dim=-1).transpose(-2, -1)
+        cosine = functional.normalize(self._split(query), dim=-1) @ functional.normalize(
+            key, dim=-1
+        ).transpose(-2, -1)
         weights = (cosine * self.temperature).softmax(dim=-1)
         return (weights @ value).reshape(side.shape)
 
@@ -81,7 +83,7 @@ class GatedFeedForward(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """(B, C, H, W) to the same shape."""
         gate, value = self.mix(self.widen(x)).chunk(2, dim=1)
-        narrowed: Tensor = self.narrow(F.gelu(gate) * value)
+        narrowed: Tensor = self.narrow(functional.gelu(gate) * value)
         return narrowed
 
 

@@ -11,8 +11,8 @@ Source: Fan et al., NeurIPS 2024.
 from typing import NamedTuple
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.nn import functional
 
 from event_perception.images.networks.stir_parts import ResidualBlock, conv_prelu, double, sample_along
 
@@ -20,8 +20,11 @@ GROUPS = 3
 
 
 class Level(NamedTuple):
-    """What a level hands to the finer one: image (B, 1, H, W), hidden state, flows to left and right (B, 4, H, W),
-    and the same flows as they came from the coarser level."""
+    """What a level hands to the finer one.
+
+    Image (B, 1, H, W), hidden state, flows to left and right (B, 4, H, W), and the same flows as they came from
+    the coarser level.
+    """
 
     image: Tensor
     hidden: Tensor
@@ -117,4 +120,4 @@ def fusion(inputs: int, outputs: int) -> nn.Sequential:
 
 def doubled(image: Tensor) -> Tensor:
     """The image at twice the size, bilinear."""
-    return F.interpolate(image, scale_factor=2.0, mode='bilinear', align_corners=False)
+    return functional.interpolate(image, scale_factor=2.0, mode='bilinear', align_corners=False)

@@ -7,8 +7,8 @@ spiking cameras, NeurIPS 2024.
 """
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.nn import functional
 
 BLOCK_PLANES = 21
 NESTED_PLANES = (21, 17, 13, 9, 5)
@@ -32,8 +32,8 @@ class HybridEmbedding(nn.Module):
 
     def forward(self, block: Tensor) -> Tensor:
         """Spikes (B, 21, H, W) to the representation."""
-        hidden = F.relu(self.first_norm(self.first(block)))
-        learned = F.relu(self.second_norm(self.second(hidden)) + self.shortcut(block))
+        hidden = functional.relu(self.first_norm(self.first(block)))
+        learned = functional.relu(self.second_norm(self.second(hidden)) + self.shortcut(block))
         means = [_middle_mean(block, n) for n in NESTED_PLANES]
         return torch.cat([*means, learned], dim=1)
 

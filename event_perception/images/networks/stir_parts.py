@@ -3,11 +3,13 @@
 """Parts of STIR that several of its levels use: convolution with PReLU, residual block, and the warp by flow."""
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.nn import functional
 
 
-def conv_prelu(inputs: int, outputs: int, *, kernel: int = 3, stride: int = 1, slopes: int = 1) -> nn.Sequential:
+def conv_prelu(
+    inputs: int, outputs: int, *, kernel: int = 3, stride: int = 1, slopes: int = 1
+) -> nn.Sequential:
     """Convolution of unchanged size (stride 1) and a PReLU of one slope, or of one slope a channel."""
     return nn.Sequential(nn.Conv2d(inputs, outputs, kernel, stride, kernel // 2), nn.PReLU(slopes))
 
@@ -22,7 +24,7 @@ class ResidualBlock(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, C, H, W) to the same shape."""
-        added: Tensor = self.second(F.relu(self.first(x)))
+        added: Tensor = self.second(functional.relu(self.first(x)))
         return x + added
 
 
@@ -41,4 +43,4 @@ def sample_along(features: Tensor, flow: Tensor) -> Tensor:
     )
     half = torch.tensor([max(width - 1, 1) / 2, max(height - 1, 1) / 2], dtype=flow.dtype, device=flow.device)
     grid = (torch.stack([x, y], dim=-1) + flow.permute(0, 2, 3, 1)) / half - 1
-    return F.grid_sample(features, grid, padding_mode='border', align_corners=True)
+    return functional.grid_sample(features, grid, padding_mode='border', align_corners=True)

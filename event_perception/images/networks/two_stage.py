@@ -10,8 +10,8 @@ is ``planes=27, apart_planes=7``. Widths of the features are not printed; they f
 """
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.nn import functional
 
 from event_perception.images.networks.blind_spot import pointwise
 from event_perception.images.networks.motion_inference import MotionInference, central
@@ -49,7 +49,7 @@ class TwoStageNetwork(nn.Module):
         windows = self._windows(central(planes, self.planes))
         features = self.extract(torch.cat([windows, self.infer(windows)], dim=1))
         joined = torch.cat(features.split(batch), dim=1)
-        fused = F.leaky_relu(self.mix(self.fuse(self.attend(joined))), LEAK)
+        fused = functional.leaky_relu(self.mix(self.fuse(self.attend(joined))), LEAK)
         read: Tensor = self.read(fused)
         return read
 
