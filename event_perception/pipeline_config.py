@@ -13,6 +13,8 @@ from event_perception.flow.window import FlowWindowConfig
 from event_perception.images.ati import AtiConfig
 from event_perception.images.complementary import ComplementaryConfig
 from event_perception.images.highpass import HighpassConfig
+from event_perception.images.ssml import SsmlConfig
+from event_perception.images.stir import StirConfig
 from event_perception.images.stp import StpConfig
 from event_perception.images.tfi import TfiConfig
 from event_perception.images.tfi_k import TfiKConfig
@@ -62,6 +64,8 @@ class ImagesStageConfig:
     tfi_k: TfiKConfig = TfiKConfig()
     stp: StpConfig = StpConfig()
     tvs: TvsConfig = TvsConfig()
+    ssml: SsmlConfig = SsmlConfig()
+    stir: StirConfig = StirConfig()
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,6 +17,8 @@ RECONSTRUCTORS = Registry(
         'complementary': 'event_perception.images.complementary:ComplementaryFilter',
         'highpass': 'event_perception.images.highpass:HighpassFilter',
         'ati': 'event_perception.images.ati:Ati',
+        'ssml': 'event_perception.images.ssml:Ssml',
+        'stir': 'event_perception.images.stir:StirReconstructor',
         'stp': 'event_perception.images.stp:Stp',
         'tfi': 'event_perception.images.tfi:Tfi',
         'tfi_k': 'event_perception.images.tfi_k:TfiK',

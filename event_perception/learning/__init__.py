@@ -8,6 +8,9 @@ __all__ = ['TASKS']
 
 TASKS = Registry(
     'training_task',
-    {},
+    {
+        'spikes.ssml': 'event_perception.learning.spikes_ssml:SsmlTask',
+        'spikes.stir': 'event_perception.learning.spikes_stir:StirTask',
+    },
 )
 """What `event-perception train TASK --method METHOD` knows, as 'TASK.METHOD'; see ``task.TrainingTask``."""

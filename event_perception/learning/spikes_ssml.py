@@ -23,7 +23,9 @@ class SsmlTaskConfig:
     """Networks, streams and loss; the defaults are the recipe of the paper."""
 
     batch: int = param(4, 'Streams per step.', ge=1)
-    label_planes: int = param(7, 'Planes averaged to the noisy picture that is learned from, odd.', ge=1, le=401)
+    label_planes: int = param(
+        7, 'Planes averaged to the noisy picture that is learned from, odd.', ge=1, le=401
+    )
     mutual_weight: float = param(0.01, 'Weight of the difference between both networks.', ge=0.0, le=100.0)
     blind_steps: int = param(15_000, 'Steps that the blind-spot network learns alone first.', ge=0)
     validation_clips: int = param(16, 'Streams of pictures not trained on that are validated with.', ge=1)

@@ -35,7 +35,9 @@ class SsmlNetworkConfig:
     motion_inference: bool = param(True, 'Whether the blind-spot network has motion inference.')
     width: int = param(48, 'Channels of the outer layers; the paper has 48.', ge=3, le=512)
     planes: int = param(41, 'Planes of a window, odd.', ge=27, le=401)
-    apart_planes: int = param(27, 'Two stages: planes from one of the three windows to the next.', ge=1, le=400)
+    apart_planes: int = param(
+        27, 'Two stages: planes from one of the three windows to the next.', ge=1, le=400
+    )
 
 
 class MutualPair(nn.Module):

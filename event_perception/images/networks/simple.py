@@ -3,7 +3,6 @@
 """The simple non-blind-spot network of SSML: one U-net on 41 planes, and the names of its published weights."""
 
 import re
-from collections.abc import Mapping
 
 from torch import Tensor, nn
 
@@ -34,9 +33,9 @@ class SimpleNetwork(nn.Module):
         return rates
 
 
-def published_names(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Weights under the names of SpikeCV's checkpoint, under those of this class; others keep theirs."""
-    return {PUBLISHED_NAME.sub(_own_name, name): weight for name, weight in weights.items()}
+def own_name(published: str) -> str:
+    """Name here of a weight of SpikeCV's checkpoint; any other name stays."""
+    return PUBLISHED_NAME.sub(_own_name, published)
 
 
 def _own_name(match: re.Match[str]) -> str:
