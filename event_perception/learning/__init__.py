@@ -11,6 +11,9 @@ TASKS = Registry(
     {
         'spikes.ssml': 'event_perception.learning.spikes_ssml:SsmlTask',
         'spikes.stir': 'event_perception.learning.spikes_stir:StirTask',
+        'flow.correlation': 'event_perception.learning.flow_tasks:CorrelationFlowTask',
+        'flow.hybrid': 'event_perception.learning.flow_tasks:HybridFlowTask',
+        'flow.recurrent': 'event_perception.learning.flow_tasks:RecurrentFlowTask',
     },
 )
 """What `event-perception train TASK --method METHOD` knows, as 'TASK.METHOD'; see ``task.TrainingTask``."""

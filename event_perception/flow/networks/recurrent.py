@@ -68,7 +68,7 @@ class RecurrentFlow(nn.Module):
         width: int,
         start: Tensor | None = None,
         state: Tensor | None = None,
-    ) -> tuple[list[Tensor], Tensor]:
+    ) -> tuple[list[Tensor], Tensor | None]:
         """Displacements after each look, and the state for the next window.
 
         Args:
@@ -91,7 +91,6 @@ class RecurrentFlow(nn.Module):
             correction, state = self._look(events, flow, state)
             flow = flow + correction
             fields.append(_grow(flow, padded)[..., :height, :width])
-        assert state is not None
         return fields, state
 
     def _input(

@@ -10,6 +10,7 @@ Source: Lee, Kosta, Zhu, Chaney, Daniilidis, Roy, Spike-FlowNet: Event-based opt
 energy-efficient hybrid neural networks, ECCV 2020.
 """
 
+from itertools import pairwise
 from typing import Any
 
 import torch
@@ -17,7 +18,10 @@ from torch import Tensor, nn
 from torch.autograd import Function
 from torch.nn import functional
 
+from event_perception.flow.networks.slices import sliced
+
 ENCODER_STRIDE = 16
+LEAK = 0.1
 
 
 class Fire(Function):
@@ -61,7 +65,7 @@ class SpikingEncoder(nn.Module):
         super().__init__()
         channels = [4, width, 2 * width, 4 * width, 8 * width]
         self.layers = nn.ModuleList(
-            nn.Conv2d(a, b, 3, stride=2, padding=1, bias=False) for a, b in zip(channels[:-1], channels[1:])
+            nn.Conv2d(a, b, 3, stride=2, padding=1, bias=False) for a, b in pairwise(channels)
         )
         self.threshold = threshold
 
@@ -94,7 +98,7 @@ class Residual(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Same shape as ``x``."""
-        return functional.leaky_relu(x + self.second(functional.leaky_relu(self.first(x), 0.1)), 0.1)
+        return functional.leaky_relu(x + self.second(functional.leaky_relu(self.first(x), LEAK)), LEAK)
 
 
 class HybridFlow(nn.Module):
@@ -103,11 +107,12 @@ class HybridFlow(nn.Module):
     Args:
         width: Channels of the first encoder layer, 64 in the paper.
         threshold: Of the neurons: .75 for windows of one frame interval, .5 for four, in the paper.
+        slices: Slices of each half of the window.
     """
 
-    def __init__(self, width: int = 64, threshold: float = 0.75) -> None:
+    def __init__(self, width: int = 64, threshold: float = 0.75, slices: int = 5) -> None:
         super().__init__()
-        w = width
+        w, self.slices = width, slices
         self.encoder = SpikingEncoder(w, threshold)
         self.residual = nn.Sequential(Residual(8 * w), Residual(8 * w))
         skips, ups = [4 * w, 2 * w, w], [2 * w, w, max(w // 16, 2)]
@@ -116,8 +121,28 @@ class HybridFlow(nn.Module):
         self.flow_features = nn.ModuleList(_deconvolution(a, max(w // 2, 4)) for a in inputs)
         self.flow = nn.ModuleList(nn.Conv2d(max(w // 2, 4), 2, 1, bias=False) for _ in inputs)
 
-    def forward(self, slices: Tensor) -> list[Tensor]:
-        """Displacements over the window.
+    def forward(
+        self,
+        points: Tensor,
+        polarity: Tensor,
+        *,
+        height: int,
+        width: int,
+        start: Tensor | None = None,
+        state: Tensor | None = None,
+    ) -> tuple[list[Tensor], None]:
+        """Displacements over the window, coarse to fine; see ``FlowNetwork``. It has no memory and needs no start."""
+        padded = height + -height % ENCODER_STRIDE, width + -width % ENCODER_STRIDE
+        position = torch.cat([points[..., :2], 2 * self.slices * points[..., 2:] - 0.5], dim=-1)
+        events = sliced(position, polarity, height=padded[0], width=padded[1], slices=self.slices)
+        fields = [
+            functional.interpolate(field, size=padded, mode='bilinear', align_corners=False)
+            for field in self.decode(events)
+        ]
+        return [field[..., :height, :width] for field in fields], None
+
+    def decode(self, slices: Tensor) -> list[Tensor]:
+        """Displacements from slices.
 
         Args:
             slices: (B, 4, H, W, T) with H and W multiples of 16.
@@ -128,9 +153,9 @@ class HybridFlow(nn.Module):
         (one, two, three, four), _ = self.encoder(slices)
         features, flows = self.residual(four), list[Tensor]()
         for i, skip in enumerate((three, two, one, None)):
-            flows.append(self.flow[i](functional.leaky_relu(self.flow_features[i](features), 0.1)))
+            flows.append(self.flow[i](functional.leaky_relu(self.flow_features[i](features), LEAK)))
             if skip is not None:
-                up = functional.leaky_relu(self.up[i](features), 0.1)
+                up = functional.leaky_relu(self.up[i](features), LEAK)
                 features = torch.cat([skip, up, flows[-1]], dim=1)
         return flows
 
