@@ -8,6 +8,7 @@ from event_perception.config import param
 from event_perception.errors import ConfigError
 from event_perception.events import WindowConfig
 from event_perception.flow.motion_field import MotionFieldConfig
+from event_perception.flow.network_config import NetworkFlowConfig
 from event_perception.flow.tiles_config import TilesConfig
 from event_perception.flow.window import FlowWindowConfig
 from event_perception.images.ati import AtiConfig
@@ -44,6 +45,7 @@ class FlowStageConfig:
     window: FlowWindowConfig = FlowWindowConfig()
     motion_field: MotionFieldConfig = MotionFieldConfig()
     tiles: TilesConfig = TilesConfig()
+    network: NetworkFlowConfig = NetworkFlowConfig()
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,6 +17,7 @@ FLOW_ESTIMATORS = Registry(
     'flow',
     {
         'motion_field': 'event_perception.flow.motion_field:MotionField',
+        'network': 'event_perception.flow.network_flow:NetworkFlow',
         'tiles': 'event_perception.flow.tiles:TileFlow',
     },
 )

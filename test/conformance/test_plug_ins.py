@@ -143,11 +143,21 @@ def test_an_image_asked_for_twice_is_the_same_and_belongs_to_the_caller(method, 
     np.testing.assert_array_equal(reconstructor.image(t_ns), kept)
 
 
+@pytest.fixture(scope='session')
+def flow_weights(tmp_path_factory):
+    """Parameters of the flow estimators that need weights: a small network, as training writes it."""
+    path = tmp_path_factory.mktemp('flow_weights') / 'recurrent.safetensors'
+    plan = make_plan('flow.recurrent', assignments=['task.width=4', 'task.slices=2'])
+    save_weights(path, plan.task.build(), description(plan))
+    return {'network': {'weights': str(path)}}
+
+
 @pytest.mark.parametrize('name', flow.FLOW_ESTIMATORS.names())
-def test_flow_is_zero_and_not_valid_where_nothing_is_known(name):
+def test_flow_is_zero_and_not_valid_where_nothing_is_known(name, flow_weights):
     none = EventArray.empty(height=HEIGHT, width=WIDTH)
     window = EventWindow.from_events(none, t0_ns=10**12, t1_ns=10**12 + 50_000_000)
-    result = flow.create(name, CAMERA).update(window, egomotion(window.t_ref_ns, np.ones(3), converged=False))
+    estimator = flow.create(name, CAMERA, **flow_weights.get(name, {}))
+    result = estimator.update(window, egomotion(window.t_ref_ns, np.ones(3), converged=False))
     assert result.t_ref_ns == window.t_ref_ns
     assert result.flow_px_s.shape == (2, HEIGHT, WIDTH) and result.flow_px_s.dtype == np.float32
     assert not result.valid.any() and not result.flow_px_s.any()

@@ -30,6 +30,11 @@ STRIDE = 8
 MULTIPLE = 64  # the coarsest of four levels still has a pixel to each side
 
 
+def published_name(name: str) -> str:
+    """Name of a weight here for one in a published file, which names the norm of a shortcut twice."""
+    return name.replace('.norm3.', '.downsample.1.')
+
+
 class _Pair(NamedTuple):
     """What is remembered: the grid of the window before, and its displacement at 1/8 of the size."""
 

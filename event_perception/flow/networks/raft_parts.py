@@ -1,6 +1,6 @@
 # Copyright 2026 The event_perception authors
 # SPDX-License-Identifier: Apache-2.0
-"""Encoders and update cell of the recurrent all-pairs network; names of weights as in RAFT, so that its files load.
+"""Encoders and update cell of the recurrent all-pairs network; names of weights as in RAFT.
 
 Source: Teed, Deng, RAFT: Recurrent all-pairs field transforms for optical flow, ECCV 2020.
 """
@@ -27,8 +27,8 @@ class ResidualBlock(nn.Module):
         self.norm1, self.norm2 = _norm(norm, channels), _norm(norm, channels)
         self.downsample: nn.Module | None = None
         if stride > 1:
-            self.norm3 = _norm(norm, channels)
-            self.downsample = nn.Sequential(nn.Conv2d(channels_in, channels, 1, stride=stride), self.norm3)
+            narrow = nn.Conv2d(channels_in, channels, 1, stride=stride)
+            self.downsample = nn.Sequential(narrow, _norm(norm, channels))
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, channels, H / stride, W / stride)."""
