@@ -9,6 +9,7 @@ from event_perception.errors import ConfigError
 from event_perception.events import WindowConfig
 from event_perception.flow.motion_field import MotionFieldConfig
 from event_perception.flow.network_config import NetworkFlowConfig
+from event_perception.flow.residual_config import ResidualConfig
 from event_perception.flow.tiles_config import TilesConfig
 from event_perception.flow.window import FlowWindowConfig
 from event_perception.images.ati import AtiConfig
@@ -46,6 +47,7 @@ class FlowStageConfig:
     motion_field: MotionFieldConfig = MotionFieldConfig()
     tiles: TilesConfig = TilesConfig()
     network: NetworkFlowConfig = NetworkFlowConfig()
+    residual: ResidualConfig = ResidualConfig()
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,6 +18,7 @@ FLOW_ESTIMATORS = Registry(
     {
         'motion_field': 'event_perception.flow.motion_field:MotionField',
         'network': 'event_perception.flow.network_flow:NetworkFlow',
+        'residual': 'event_perception.flow.residual:ResidualFlow',
         'tiles': 'event_perception.flow.tiles:TileFlow',
     },
 )

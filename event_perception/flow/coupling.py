@@ -18,7 +18,7 @@ DIAGONAL, EMPTY = 0.5, 0.3  # weight of diagonal neighbours, and of those withou
 
 
 @njit(**OPTIONS)
-def couple(target, curvature, rows, columns, strength, scale, sweeps, q):  # type: ignore[no-untyped-def]
+def couple(target, curvature, rows, columns, strength, scale, power, sweeps, q):  # type: ignore[no-untyped-def]
     """Gauss-Seidel sweeps over a grid.
 
     Args:
@@ -27,7 +27,8 @@ def couple(target, curvature, rows, columns, strength, scale, sweeps, q):  # typ
         rows: Rows of the grid.
         columns: Columns of the grid.
         strength: lambda, in units of the curvature.
-        scale: Difference beyond which rho grows linearly, px/s.
+        scale: Difference where the pull begins to fall, px/s.
+        power: How fast it falls.
         sweeps: How often to go over the grid.
         q: Start and result, float64 (rows * columns, 2), px/s.
     """
@@ -43,7 +44,7 @@ def couple(target, curvature, rows, columns, strength, scale, sweeps, q):  # typ
                         continue
                     j = r * columns + c
                     ex, ey = q[k, 0] - q[j, 0], q[k, 1] - q[j, 1]
-                    a = strength / np.sqrt(1.0 + (ex * ex + ey * ey) / (scale * scale))
+                    a = strength * (1.0 + (ex * ex + ey * ey) / (scale * scale)) ** -power
                     if dx != 0 and dy != 0:
                         a *= DIAGONAL
                     if curvature[j, 0] + curvature[j, 2] <= 0.0:

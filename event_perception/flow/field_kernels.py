@@ -26,6 +26,25 @@ def place_on_nodes(x, y, first_x, first_y, spacing, rows, columns, node, fx, fy)
 
 
 @njit(**OPTIONS)
+def follow_field(x, y, s, first_x, first_y, spacing, rows, columns, q, node, fx, fy):  # type: ignore[no-untyped-def]
+    """Place events on the nodes again, where the field at their places of before takes them."""
+    one = f32(1)
+    first_x, first_y, per_cell = f32(first_x), f32(first_y), f32(1.0 / spacing)
+    most_x, most_y = f32(columns - 1.00001), f32(rows - 1.00001)
+    for i in range(x.shape[0]):
+        k, b, a = node[i], fy[i], fx[i]
+        w00, w01 = (one - a) * (one - b), a * (one - b)
+        w10, w11 = (one - a) * b, a * b
+        qx = w00 * q[k, 0] + w01 * q[k + 1, 0] + w10 * q[k + columns, 0] + w11 * q[k + columns + 1, 0]
+        qy = w00 * q[k, 1] + w01 * q[k + 1, 1] + w10 * q[k + columns, 1] + w11 * q[k + columns + 1, 1]
+        a = min(max((x[i] - s[i] * qx - first_x) * per_cell, f32(0)), most_x)
+        b = min(max((y[i] - s[i] * qy - first_y) * per_cell, f32(0)), most_y)
+        column, row = np.floor(a), np.floor(b)
+        node[i] = np.int32(row) * np.int32(columns) + np.int32(column)
+        fx[i], fy[i] = a - column, b - row
+
+
+@njit(**OPTIONS)
 def move_with_field(x, y, s, node, fx, fy, columns, q, per_px, off_x, off_y, u, v):  # type: ignore[no-untyped-def]
     """Bin coordinates of the events moved to the reference time by the field q, float32 (rows * columns, 2)."""
     one = f32(1)

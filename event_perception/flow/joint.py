@@ -2,10 +2,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """Refinement of the velocities of all nodes at once, over one image of all events.
 
-    repeat:  Q_i = q_i + .7 P_i^-1 g_i,   q = coupling(Q, P)
+    repeat:  x'_n = x_n - s_n q(x'_n),   Q_i = q_i + .7 P_i^-1 g_i,   q = coupling(Q, P)
 
 whose fixed point minimises -S + (lambda / .7) rho. Every event is used once, whichever tile it lies in, so an edge
-that runs through several tiles is one edge. No line search: the value is not consistent with its weak gradient.
+that runs through several tiles is one edge. The field is that of the reference time: an event moves as the field says
+where it arrives, x', not where it was seen, or the edges of moving objects would lag behind. No line search: the value is not consistent with its weak gradient.
 """
 
 from dataclasses import dataclass
@@ -16,7 +17,7 @@ from numpy.typing import NDArray
 
 from event_perception.flow.coupling import couple, typical_curvature
 from event_perception.flow.events import FlowEvents
-from event_perception.flow.field_kernels import evaluate_field, place_on_nodes
+from event_perception.flow.field_kernels import evaluate_field, follow_field, place_on_nodes
 from event_perception.flow.grid import NodeGrid, Velocities
 from event_perception.flow.image_votes import MARGIN, capped_step, floored
 from event_perception.flow.tiles_config import TilesConfig
@@ -80,6 +81,14 @@ class JointField:
         self._cells = (np.empty((4, n), np.float32), np.empty(n, np.int32))
         self._gradient, self._curvature = np.zeros((len(grid), 2)), np.zeros((len(grid), 3))
 
+    def follow(self, q: Velocities) -> None:
+        """Let each event be moved by the field at the place it comes from at the reference time."""
+        grid = self.grid
+        follow_field(
+            self.events.x, self.events.y, self.events.s, grid.first, grid.first, float(grid.spacing),
+            grid.rows, grid.columns, np.ascontiguousarray(q, np.float32), self._node, self._fx, self._fy,
+        )  # fmt: skip
+
     def evaluate(
         self, q: Velocities, *, second: bool = True
     ) -> tuple[float, NDArray[np.float64], NDArray[np.float64]]:
@@ -121,12 +130,23 @@ def refine(objective: JointField, start: Velocities, iterations: int, config: Ti
     longest = TRUST_BINS * objective.bin_px / objective.events.half_s
     raw, curvature, value = q.copy(), np.zeros((len(grid), 3)), 0.0
     for _ in range(iterations):
+        objective.follow(q)
         value, gradient, second = objective.evaluate(q)
         newton_targets(
             q, gradient, second, config.newton.eigenvalue_floor, joint.relaxation, longest, raw, curvature
         )
         strength = joint.coupling * typical_curvature(curvature)
-        couple(raw, curvature, grid.rows, grid.columns, strength, config.coupling.scale_px_s, joint.sweeps, q)
+        couple(
+            raw,
+            curvature,
+            grid.rows,
+            grid.columns,
+            strength,
+            config.coupling.scale_px_s,
+            config.coupling.power,
+            joint.sweeps,
+            q,
+        )
     return Refined(q, raw, curvature, objective.weights(), value)
 
 

@@ -80,16 +80,34 @@ class MotionField:
             return self._field(window.t_ref_ns, self.rotational(egomotion.omega), self._invertible.copy())
         if depth is None or window.t_ref_ns - depth.t_ns > self.config.max_depth_age_s * 1e9:
             return self._nothing(window.t_ref_ns)
-        inverse_depth, known = self._inverse_depth(depth)
+        inverse_depth, known = self.inverse_depth(depth)
         flow = self.rotational(egomotion.omega)
-        flow += inverse_depth * _combined(egomotion.v, self._translation)
+        flow += inverse_depth * self.translational(egomotion.v)
         return self._field(window.t_ref_ns, flow, known & self._invertible)
 
     def rotational(self, omega: NDArray[np.float64]) -> NDArray[np.float32]:
         """Flow of a camera that turns at ``omega`` (3,) rad/s: float32 (2, H, W), px/s."""
         return _combined(omega, self._rotation)
 
-    def _inverse_depth(self, depth: DepthImage) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
+    def translational(self, v: NDArray[np.float64]) -> NDArray[np.float32]:
+        """Flow of a camera that moves at ``v`` (3,) m/s before points 1 m deep: float32 (2, H, W), px/s."""
+        return _combined(v, self._translation)
+
+    def basis_at(
+        self, rows: NDArray[np.intp], columns: NDArray[np.intp]
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Flow of some pixels for unit omega and for unit v at 1 m: two of (n, 2, 3); nan without an inverse."""
+        known = self._invertible[rows, columns][:, None, None]
+        at = (np.moveaxis(b[:, :, rows, columns], -1, 0) for b in (self._rotation, self._translation))
+        rotation, translation = (np.where(known, np.swapaxes(b, 1, 2), np.nan).astype(np.float64) for b in at)
+        return rotation, translation
+
+    def inverse_depth(self, depth: DepthImage) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
+        """1 / depth (H, W), 0 where it is not known, and where it is.
+
+        Raises:
+            DataError: If the depth image is of another size than the camera.
+        """
         if depth.depth_m.shape != self._shape:
             raise DataError(
                 f'a depth image of shape {depth.depth_m.shape} for a camera of shape {self._shape}; '

@@ -21,6 +21,8 @@ from event_perception.flow.tile_kernels import score_tiles, solve_tiles, sort_in
 from event_perception.flow.tiles_config import TilesConfig
 
 BORDER_BINS = 2 * (MARGIN + 3)  # of the image of a tile, beyond its window and the motion
+REACH = 1.2  # room for motion in the images, against the fastest motion of a cold start
+REST_BONUS = 0.02  # a tile starts from rest if that focuses better by this fraction
 SEMIDEFINITE_FLOOR = 0.01  # of the curvature that holds a tile against its neighbours
 
 
@@ -105,7 +107,23 @@ def _next_level(events: FlowEvents, level: Level, before: TileField | None, conf
         starts, passes = best_of_a_search(tiles, events.half_s, level, config)
     else:
         starts, passes = before.grid.to(grid, before.q), before.passes
+        starts, passes = _or_at_rest(events, tiles, level, starts, config), passes + 2
     return solve_level(events, tiles, grid, level, starts, passes, config)
+
+
+def _or_at_rest(
+    events: FlowEvents, tiles: SortedTiles, level: Level, starts: Velocities, config: TilesConfig
+) -> Velocities:
+    """The given starts, or rest where that focuses better: a large fast object must not drag what stands around it."""
+    candidates = np.ascontiguousarray(np.stack([starts, np.zeros_like(starts)], axis=1))
+    scores = np.zeros(candidates.shape[:2])
+    size = image_size(level.side, level.bin_px, REACH * config.max_speed_px_s * events.half_s)
+    score_tiles(
+        tiles.x, tiles.y, tiles.s, tiles.begin, config.min_events, candidates,
+        level.bin_px, size, config.focus == 'gradient', scores,
+    )  # fmt: skip
+    moving = scores[:, 0] * (1 + REST_BONUS) >= scores[:, 1]
+    return np.where(moving[:, None], starts, 0.0)
 
 
 def best_of_a_search(
@@ -144,9 +162,9 @@ def solve_level(
     bin_speed = level.bin_px / events.half_s
     limits = (
         level.bin_px, newton.trust_bins * bin_speed, newton.tolerance_bins * bin_speed, newton.eigenvalue_floor,
-        newton.reject_worsening, newton.max_evaluations, 1.2 * config.max_speed_px_s,
+        newton.reject_worsening, newton.max_evaluations, REACH * config.max_speed_px_s,
     )  # fmt: skip
-    size = image_size(level.side, level.bin_px, 1.2 * config.max_speed_px_s * events.half_s)
+    size = image_size(level.side, level.bin_px, REACH * config.max_speed_px_s * events.half_s)
     work = solve_tiles(
         tiles.x, tiles.y, tiles.s, tiles.begin, config.min_events, starts, limits, size,
         config.focus == 'gradient', q, hessian, value,
@@ -171,6 +189,7 @@ def coupled(
         grid.columns,
         strength,
         config.coupling.scale_px_s,
+        config.coupling.power,
         config.coupling.sweeps,
         q,
     )

@@ -21,13 +21,13 @@ from event_perception.flow.events import FlowEvents
 from event_perception.flow.field import FlowField
 from event_perception.flow.grid import NodeGrid, Velocities
 from event_perception.flow.joint import JointField, Refined, refine
-from event_perception.flow.pyramid import cold_start
+from event_perception.flow.pyramid import REACH, cold_start
 from event_perception.flow.selection import select_at_edges
 from event_perception.flow.tiles_config import TilesConfig
 from event_perception.motion.camera import CameraModel
 from event_perception.motion.result import EgomotionResult
 
-REACH = 1.2  # room for motion in the images, against the fastest motion expected
+LOOSE_PX_S = 10.0  # error to expect where events hold a node as firmly as the median one
 MEMORY = 0.8  # share of the past in the running mean of the gain of focus
 
 
@@ -179,9 +179,23 @@ def known_nodes(result: NodeFlow, config: TilesConfig) -> NDArray[np.bool_]:
 
 
 def node_confidence(result: NodeFlow, config: TilesConfig) -> NDArray[np.float64]:
-    """1 where neighbouring nodes, each by itself, agree; one half at a disagreement of ``confidence_px_s``."""
-    disagreement = neighbour_disagreement(result.refined.raw, result.grid)
-    return config.confidence_px_s / (config.confidence_px_s + disagreement)
+    """One half where the error to expect is ``confidence_px_s``, towards 1 below it and 0 above."""
+    return config.confidence_px_s / (config.confidence_px_s + expected_error(result.refined, result.grid))
+
+
+def expected_error(refined: Refined, grid: NodeGrid) -> NDArray[np.float64]:
+    """What tells bad nodes from good ones, px/s (n,); it sorts errors and is not calibrated to their size.
+
+    How much neighbours disagree, each by itself; how far the coupling had to pull the node; and how weakly events
+    hold it along its weaker direction, which alone says little.
+    """
+    P = refined.curvature
+    mean, half = 0.5 * (P[:, 0] + P[:, 2]), np.hypot(0.5 * (P[:, 0] - P[:, 2]), P[:, 1])
+    weakest = np.maximum(mean - half, 1e-9)
+    held = weakest[refined.weight > 0]
+    looseness = np.sqrt(float(np.median(held)) / weakest) if held.size else np.ones(len(P))
+    pulled = np.linalg.norm(refined.raw - refined.q, axis=1)
+    return neighbour_disagreement(refined.raw, grid) + 2 * pulled + LOOSE_PX_S * np.minimum(looseness, 1e3)
 
 
 def neighbour_disagreement(q: Velocities, grid: NodeGrid) -> NDArray[np.float64]:

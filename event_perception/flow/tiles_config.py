@@ -31,7 +31,14 @@ class CouplingConfig:
         0.3, 'Weight of neighbours, in units of the median curvature; 0: none.', ge=0.0, le=100.0
     )
     scale_px_s: float = param(
-        30.0, 'Differences beyond it count linearly, below it squared, px/s.', ge=0.1, le=1e4
+        30.0, 'Difference of velocities that still pulls at half strength, px/s.', ge=0.1
+    )
+    power: float = param(
+        1.0,
+        'How the pull falls with the difference: 1 lets go of other motions, 0.5 pulls as a distance does, 0 as a '
+        'square.',
+        ge=0.0,
+        le=2.0,
     )
     sweeps: int = param(20, 'Gauss-Seidel sweeps over the tiles of a level.', ge=1, le=1000)
 
@@ -48,7 +55,7 @@ class JointConfig:
     warm_iterations: int = param(4, 'Newton steps from the field of the window before.', ge=1, le=100)
     relaxation: float = param(0.7, 'Share of a Newton step that is taken.', ge=0.05, le=1.0)
     coupling: float = param(
-        0.3, 'Weight of neighbours, in units of the median curvature; 0: none.', ge=0.0, le=100.0
+        0.4, 'Weight of neighbours, in units of the median curvature; 0: none.', ge=0.0, le=100.0
     )
     sweeps: int = param(10, 'Gauss-Seidel sweeps after each step.', ge=1, le=1000)
     min_weight: float = param(
@@ -96,9 +103,7 @@ class TilesConfig:
     max_events: int = param(
         30_000, 'Most events used of a window, chosen at random: they bound the time it takes.', ge=100
     )
-    confidence_px_s: float = param(
-        15.0, 'Disagreement of neighbouring tiles at which confidence is one half, px/s.', ge=0.01
-    )
+    confidence_px_s: float = param(30.0, 'Error to expect at which confidence is one half, px/s.', ge=0.01)
     newton: NewtonStepConfig = NewtonStepConfig()
     coupling: CouplingConfig = CouplingConfig()
     joint: JointConfig = JointConfig()

@@ -98,7 +98,7 @@ def flow_clip(kind: str, *, seed: int, duration_s: float = 0.3, texel_m: float =
         seed=seed,
         duration_s=duration_s,
         trajectory=SplineTrajectory(t, path, turn),
-        walker_m_s=1.0 if kind == 'indep' else 0.0,
+        walker_m_s=0.5 if kind == 'indep' else 0.0,
         texel_m=texel_m,
         name=kind,
     )
