@@ -11,6 +11,7 @@ from event_perception import images
 from event_perception.config import flatten
 from event_perception.events import EventArray, FrameImage, SpikeStream
 from event_perception.images.frame import ReconstructedImage
+from event_perception.images.spike_history import planes_between
 from event_perception.pipeline_config import PipelineConfig
 
 LONG_GAP_NS = 1_000_000_000  # after a silence this long, images start again instead of filling it
@@ -66,7 +67,10 @@ class ImageStage:
 
 
 class SpikeImageStage:
-    """Images from spikes, at the multiples of a period, as late as the method needs to see beyond them."""
+    """Images from spikes, at the multiples of a period, as late as the method needs to see beyond them.
+
+    Where planes are missing, images before the gap are made of what there is, and none in the gap.
+    """
 
     def __init__(self, config: PipelineConfig, spikes: SpikeStream) -> None:
         name = config.images.spike_method
@@ -76,19 +80,33 @@ class SpikeImageStage:
         self._lookahead_planes: int = getattr(self._reconstructor, 'lookahead_planes', 0)
         self._period_ns = round(config.images.period_s * 1e9)
         self._next_ns: int | None = None
-        self._end_ns = 0
+        self._last: SpikeStream | None = None
+
+    def reconfigure(self, config: PipelineConfig) -> None:
+        """Take over live parameters: the period, and what the method reads at each image."""
+        period_ns = round(config.images.period_s * 1e9)
+        if period_ns != self._period_ns and self._next_ns is not None:
+            self._next_ns = -(-self._next_ns // period_ns) * period_ns
+        self._period_ns = period_ns
+        branch = getattr(config.images, config.images.spike_method, None)
+        if is_dataclass(branch):
+            self._reconstructor.reconfigure(branch)  # type: ignore[attr-defined]
 
     def push(self, spikes: SpikeStream, read: bool) -> list[ReconstructedImage]:
         """Add planes, reading an image at every instant that has been seen far enough beyond."""
-        if self._next_ns is None or not 0 <= spikes.start_ns - self._end_ns < LONG_GAP_NS:
-            self._next_ns = -(-spikes.start_ns // self._period_ns) * self._period_ns
+        outputs = []
+        if self._last is not None and not _follows(self._last, spikes):
+            outputs, self._next_ns = self._read_before(self._last.start_ns, read), None
         self._reconstructor.push(spikes)
-        self._end_ns = spikes.next_ns
-        return self._read_before(spikes.next_ns - self._lookahead_planes * spikes.plane_period_ns, read)
+        self._last = spikes[len(spikes) :]
+        if self._next_ns is None:
+            self._next_ns = -(-spikes.start_ns // self._period_ns) * self._period_ns
+        seen_ns = spikes.next_ns - self._lookahead_planes * spikes.plane_period_ns
+        return outputs + self._read_before(seen_ns, read)
 
     def finish(self) -> list[ReconstructedImage]:
         """The images whose future did not come any more."""
-        return self._read_before(self._end_ns, True)
+        return [] if self._last is None else self._read_before(self._last.start_ns, True)
 
     def _read_before(self, end_ns: int, read: bool) -> list[ReconstructedImage]:
         outputs = []
@@ -97,6 +115,12 @@ class SpikeImageStage:
                 outputs.append(ReconstructedImage(self._next_ns, self._reconstructor.image(self._next_ns)))
             self._next_ns += self._period_ns
         return outputs
+
+
+def _follows(last: SpikeStream, spikes: SpikeStream) -> bool:
+    """Whether planes come right after the (empty) end of those before."""
+    step_ns = abs(spikes.start_ns - last.start_ns)
+    return planes_between(last, spikes) == 0 and step_ns < LONG_GAP_NS
 
 
 def method_parameters(stage: Any, method: str) -> dict[str, Any]:

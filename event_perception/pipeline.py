@@ -118,6 +118,7 @@ class Pipeline:
         self._prior: TwistPrior | None = None
         self._gyro = _gyro_prior(self.config) if self.config.fusion.use_gyro else None
         self._size: tuple[int, int] | None = None
+        self._plane_size: tuple[int, int] | None = None
         self._images: ImageStage | None = None
         self._spikes: SpikeImageStage | None = None
         self.camera: CameraModel | None = None
@@ -187,7 +188,15 @@ class Pipeline:
         if 'images' not in self.config.stages or not len(spikes):
             return
         if self._spikes is None:
-            self._spikes = SpikeImageStage(self.config, spikes)
+            self._spikes, self._plane_size = (
+                SpikeImageStage(self.config, spikes),
+                (spikes.height, spikes.width),
+            )
+        elif (spikes.height, spikes.width) != self._plane_size:
+            raise DataError(
+                f'planes of a {(spikes.height, spikes.width)} sensor after planes of a {self._plane_size} one '
+                '(height, width)'
+            )
         self.counts.planes += len(spikes)
         yield from self._timed('images', spikes, self._spikes.push, self._wants('images'))
 
@@ -204,6 +213,8 @@ class Pipeline:
         self.config = config
         if self._images is not None:
             self._images.reconfigure(config)
+        if self._spikes is not None:
+            self._spikes.reconfigure(config)
         if self.camera is not None:
             self._estimator.config = config.egomotion
             self._flow.reconfigure(config.flow)

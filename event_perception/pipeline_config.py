@@ -3,6 +3,7 @@
 """Every parameter of the pipeline, as one tree; each branch is declared beside its algorithm."""
 
 from dataclasses import dataclass
+from typing import Literal
 
 from event_perception.config import param
 from event_perception.errors import ConfigError
@@ -104,6 +105,16 @@ class SpikesConfig:
     height: int = param(0, 'Rows of a raw spike file; 0 means unknown.', ge=0, le=65535)
     width: int = param(0, 'Columns of a raw spike file; 0 means unknown.', ge=0, le=65535)
     plane_period_ns: int = param(50_000, 'Time between planes of a raw spike file, nanoseconds.', ge=1)
+    kind: Literal['camera', 'camera_header', 'pcie', 'plain'] = param(
+        'camera',
+        'Layout of a raw spike file: camera (contiguous, bottom row first), camera_header (16 more columns), pcie '
+        '(1000x1000, with line counters), plain (contiguous, top row first).',
+    )
+    bit_order: Literal['little', 'big'] = param(
+        'little',
+        'Whether the first pixel of a byte is its lowest bit, as all known cameras have it, or its highest.',
+    )
+    gain: float = param(0.0, 'Spikes per plane at intensity 1; 0 means unknown.', ge=0.0, le=1.0)
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,6 +18,7 @@ BENCHMARKS = Registry(
         'images': 'event_perception.evaluation.bench_images:bench_images',
         'sim_camera': 'event_perception.evaluation.bench_sim_camera:bench_sim_camera',
         'simulation': 'event_perception.evaluation.bench_simulation:bench_simulation',
+        'spike_node': 'event_perception.evaluation.bench_spike_node:bench_spike_node',
         'spikes': 'event_perception.evaluation.bench_spikes:bench_spikes',
     },
 )

@@ -79,7 +79,7 @@ class SpikeHistory:
             return
         last = self._pieces[-1].stream
         same = last.plane_period_ns == stream.plane_period_ns and last.layout == stream.layout
-        missing = _planes_between(last, stream)
+        missing = planes_between(last, stream)
         if same and missing == 0:
             return
         self._pieces.clear()
@@ -101,6 +101,11 @@ class SpikeHistory:
     def end(self) -> int:
         """Number behind that of the newest plane."""
         return self._pieces[-1].first + len(self._pieces[-1].stream) if self._pieces else 0
+
+    @property
+    def gain(self) -> float:
+        """Spikes per plane at intensity 1 that the stream tells; 0 where it does not."""
+        return self._pieces[-1].stream.gain if self._pieces else 0.0
 
     @property
     def flipped(self) -> bool:
@@ -148,7 +153,7 @@ class SpikeHistory:
         return padded.view('<u8').astype(np.uint64, copy=False)
 
 
-def _planes_between(last: SpikeStream, following: SpikeStream) -> int:
+def planes_between(last: SpikeStream, following: SpikeStream) -> int:
     """Planes missing between two pieces: by their index where both have one, else by time; negative: a restart."""
     if last.first_plane_index is not None and following.first_plane_index is not None:
         return following.first_plane_index - last.first_plane_index - len(last)

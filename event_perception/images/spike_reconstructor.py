@@ -4,6 +4,7 @@
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,8 +21,8 @@ class SpikeOutputConfig:
 
     full_scale_rate: float = param(
         1.0,
-        'Spikes per plane shown as 1: the gain of the camera, or 1 for the rate itself.',
-        ge=1e-6,
+        'Spikes per plane shown as 1; 1 shows the rate itself, 0 takes the gain that the stream tells.',
+        ge=0.0,
         live=True,
     )
     history_planes: int = param(1024, 'Planes kept, so that images of the past can be asked for.', ge=1)
@@ -49,6 +50,11 @@ class SpikeReconstructor(ABC):
         """Planes, gaps, missing planes and restarts so far."""
         return self._history.counts
 
+    def reconfigure(self, config: Any) -> None:
+        """Take over live parameters: what is read anew for every image."""
+        self.config = config
+        self._output = config.output
+
     def push(self, stream: SpikeStream) -> None:
         """Add the next planes; a gap or another stream drops what came before and is counted.
 
@@ -61,10 +67,16 @@ class SpikeReconstructor(ABC):
         """Intensity at an instant, linear, float32 (H, W): rate / full_scale_rate, cut to [0, 1].
 
         Raises:
-            DataError: If no planes of that instant are kept.
+            DataError: If no planes of that instant are kept, or the scale is to come from a stream without gain.
         """
         rates = self.rate(t_ns)
-        return np.clip(rates / np.float32(self._output.full_scale_rate), 0.0, 1.0, dtype=np.float32)
+        scale = self._output.full_scale_rate or self._history.gain
+        if not scale:
+            raise DataError(
+                'full_scale_rate is 0, to take the gain of the stream, but the stream does not tell it: set '
+                'full_scale_rate, or spikes.gain of a raw file'
+            )
+        return np.clip(rates / np.float32(scale), 0.0, 1.0, dtype=np.float32)
 
     def rate(self, t_ns: int) -> NDArray[np.float32]:
         """Spikes per plane at an instant, float32 (H, W).

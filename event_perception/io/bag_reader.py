@@ -34,7 +34,7 @@ class BagReader:
         clock = SensorClock(config.clock) if event_time == 'ros' else None
         self._bag, self._uses = bag, uses
         self._packets = EventPacketStream(clock)
-        self._spikes = SpikePacketStream(clock)
+        self._spikes = SpikePacketStream(clock, check_bit_order=config.check_bit_order)
         self._clock, self._config = clock, config
         self._understood, self._outside = False, 0
         self._latest_camera: CameraModel | None = None

@@ -171,12 +171,18 @@ class SpikePacketStream:
 
     Args:
         clock: Maps sensor times to ROS times; None keeps sensor times.
+        check_bit_order: Whether to refuse packets whose picture the opposite bit order explains far better.
     """
 
-    def __init__(self, clock: SensorClock | None = None) -> None:
+    def __init__(self, clock: SensorClock | None = None, *, check_bit_order: bool = True) -> None:
         self.clock = clock
         self.frame_id = ''
-        self._decoder = SpikePlanesDecoder()
+        self._decoder = SpikePlanesDecoder(check_bit_order=check_bit_order)
+
+    @property
+    def last_rejection(self) -> str:
+        """Why the latest refused packet was refused; empty before."""
+        return self._decoder.last_rejection
 
     @property
     def counts(self) -> Any:

@@ -18,7 +18,9 @@ from event_perception.clock import ClockConfig
 from event_perception.config import param
 from event_perception.errors import DataError
 from event_perception.events import EventArray
+from event_perception.events.plane_layout import BitOrder
 from event_perception.io.recording_info import RecordingInfo, described
+from event_perception.io.spike_dat import DatKind
 from event_perception.io.stretch import Cut, Sample, span_ns
 from event_perception.io.time_order import TimeOrder
 from event_perception.io.trajectory import PoseSample
@@ -35,6 +37,9 @@ class RecordingConfig:
         'only if the sensor counts from elsewhere and other streams must be merged.',
     )
     chunk_events: int = param(50_000, 'Most events of one sample read from a file.', ge=100, le=10_000_000)
+    check_bit_order: bool = param(
+        True, 'Whether spike planes are refused whose picture the opposite bit order explains far better.'
+    )
     chunk_planes: int = param(400, 'Most planes of one sample read from a spike file.', ge=1, le=100_000)
     order_horizon_s: float = param(
         0.2, 'How late a stream may come against another in a recording, seconds.', ge=0.0, le=10.0
@@ -56,6 +61,9 @@ class SpikeFormat(Protocol):
     height: int
     width: int
     plane_period_ns: int
+    kind: DatKind
+    bit_order: BitOrder
+    gain: float
 
 
 class Recording(ABC):

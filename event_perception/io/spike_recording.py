@@ -17,22 +17,23 @@ class SpikeRecording(Recording):
     Args:
         path: The file.
         config: How to read it.
-        spikes: What the file does not say: size and period, and optionally ``kind`` (see
-            ``event_perception.io.spike_dat``).
+        spikes: What the file does not say: size, period, layout and gain (see ``event_perception.io.spike_dat``).
     """
 
     _is_ordered = True
 
     def __init__(self, path: Path, config: RecordingConfig | None, spikes: SpikeFormat) -> None:
         super().__init__(path, config)
-        kind = getattr(spikes, 'kind', None)
         # Opened now, so that a wrong size is found before a run begins; the planes stay on disk.
         self._planes = SpikeStream.from_dat(
             path,
             height=spikes.height,
             width=spikes.width,
             plane_period_ns=spikes.plane_period_ns,
-            **({} if kind is None else {'kind': kind}),
+            kind=spikes.kind,
+            bit_order=spikes.bit_order,
+            gain=spikes.gain,
+            check_bit_order=self.config.check_bit_order,
         )
 
     def _summary(self) -> RecordingInfo:

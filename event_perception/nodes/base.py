@@ -9,13 +9,14 @@ from collections.abc import Sequence
 from pathlib import Path
 from time import monotonic
 from traceback import format_exception
+from typing import Any
 
 from rclpy.clock import Clock, ClockType
 from rclpy.node import Node
 
 from event_perception.clock import SensorClock
 from event_perception.errors import EventPerceptionError
-from event_perception.events import EventArray
+from event_perception.events import EventArray, SpikeStream
 from event_perception.flow.field import FlowField
 from event_perception.images.frame import ReconstructedImage
 from event_perception.io import read_camera
@@ -30,7 +31,7 @@ from event_perception.nodes.statistics import Statistics
 from event_perception.nodes.transforms import TransformListener
 from event_perception.nodes.warm_up import warm_up
 from event_perception.odometry.estimate import OdometryEstimate
-from event_perception.pipeline import STAGES, Pipeline, WarpedEvents
+from event_perception.pipeline import STAGES, Output, Pipeline, WarpedEvents
 from event_perception.pipeline_config import PipelineConfig
 
 TOPICS = {
@@ -84,11 +85,18 @@ class PerceptionNode:
             max_events=own.inbox.max_events,
             max_lag_ns=round(own.inbox.max_lag_s * 1e9),
             max_samples=own.inbox.max_samples,
+            max_plane_bytes=round(own.inbox.max_plane_mb * 1e6),
         )
         self._worker = Worker(self._inbox, self._handle, self._fail)
         warm_up(settings)
         self._inputs = Inputs(
-            self.node, own, inbox=self._inbox, clock=clock, transforms=transforms, statistics=statistics
+            self.node,
+            own,
+            inbox=self._inbox,
+            clock=clock,
+            transforms=transforms,
+            statistics=statistics,
+            spikes='images' in settings.stages,
         )
         self._outputs = Outputs(
             self.node,
@@ -128,16 +136,23 @@ class PerceptionNode:
             for output in self._pipeline.stream(item.sample):
                 self._outputs.publish(output)
                 self._statistics.time(f'latency of {TOPICS[type(output)]}', monotonic() - item.arrival_s)
+                self._time_age(output, item)
         except EventPerceptionError as error:
             self._refuse(item, error)
             return
-        if isinstance(item.sample, EventArray):
-            self._statistics.count('events processed', len(item.sample))
+        if isinstance(item.sample, (EventArray, SpikeStream)):
+            self._statistics.count(f'{_kind(item.sample)} processed', len(item.sample))
             self._statistics.time('latency', monotonic() - item.arrival_s)
 
+    def _time_age(self, output: Output, item: Item) -> None:
+        """How old an image from spikes is when it goes out: what it waited for, and what its making took."""
+        if isinstance(output, ReconstructedImage) and isinstance(item.sample, SpikeStream):
+            waited_s = (item.sample.next_ns - output.t_ns) * 1e-9
+            self._statistics.time('age of image', waited_s + monotonic() - item.arrival_s)
+
     def _refuse(self, item: Item, error: EventPerceptionError) -> None:
-        name = 'events refused' if isinstance(item.sample, EventArray) else 'samples refused'
-        self._statistics.count(name, len(item.sample) if isinstance(item.sample, EventArray) else 1)
+        kind = _kind(item.sample)
+        self._statistics.count(f'{kind} refused', 1 if kind == 'samples' else len(item.sample))
         self._logger.warning(f'input refused: {error}', throttle_duration_sec=LOG_PERIOD_S)
 
     def _take_changes(self) -> None:
@@ -158,6 +173,13 @@ class PerceptionNode:
         """An error nobody expected ends the node: going on would hide it."""
         self.failure, self.done = error, True
         self._logger.fatal(''.join(format_exception(error)))
+
+
+def _kind(sample: Any) -> str:
+    """What is counted of a sample."""
+    if isinstance(sample, EventArray):
+        return 'events'
+    return 'planes' if isinstance(sample, SpikeStream) else 'samples'
 
 
 def _camera(config: NodeConfig) -> CameraModel | None:

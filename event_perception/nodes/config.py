@@ -7,6 +7,7 @@ from typing import Literal
 
 from event_perception.clock import ClockConfig
 from event_perception.config import param
+from event_perception.pipeline_config import SpikesConfig
 
 EVENT_PACKET = 'event_camera_msgs/msg/EventPacket'
 EVENT_ARRAY = 'dvs_msgs/msg/EventArray'
@@ -17,7 +18,10 @@ class InboxConfig:
     """What may wait for the worker; beyond it the oldest is dropped and counted."""
 
     max_events: int = param(2_000_000, 'Most events that wait.', ge=1000)
-    max_lag_s: float = param(0.2, 'Most sensor time that waiting events span, seconds.', ge=0.01, le=60.0)
+    max_lag_s: float = param(
+        0.2, 'Most sensor time that waiting events or spike planes span, seconds.', ge=0.01, le=60.0
+    )
+    max_plane_mb: float = param(64.0, 'Most spike planes that wait, megabytes.', ge=0.1, le=100_000.0)
     max_samples: int = param(2000, 'Most other messages (IMU, depth, images) that wait.', ge=1)
 
 
@@ -54,6 +58,12 @@ class NodeConfig:
         EVENT_PACKET, 'Type of the messages on `events`.'
     )
     events_depth: int = param(1000, 'Messages that ROS keeps for us on `events`.', ge=1, le=100_000)
+    spikes_depth: int = param(
+        100, 'Messages that ROS keeps for us on `spikes`; each holds planes of some 300 kB.', ge=1, le=10_000
+    )
+    check_bit_order: bool = param(
+        True, 'Whether spike planes are refused whose picture the opposite bit order explains far better.'
+    )
     camera_file: str = param(
         '', 'Calibration file (camera_info YAML or ECD calib.txt); empty: wait for `camera_info`.'
     )
@@ -82,6 +92,7 @@ class ReplayConfig:
     """What is replayed, and how."""
 
     recording: str = param('', 'Recording to replay: anything that `event-perception info` reads.')
+    spikes: SpikesConfig = SpikesConfig()
     events_topic: str = param('', 'Topic of the events, where a bag holds several.')
     camera_file: str = param('', 'Calibration to publish, if the recording holds none.')
     keep_names: bool = param(
@@ -90,7 +101,9 @@ class ReplayConfig:
     rate: float = param(1.0, 'Speed against the recording, 1 is real time.', ge=0.001, le=1000.0)
     start_s: float = param(0.0, 'How much of the recording to skip, seconds.', ge=0.0)
     duration_s: float = param(0.0, 'How much of it to play, seconds; 0 plays all.', ge=0.0)
-    loop: bool = param(False, 'Whether to begin again at the end.')
+    loop: bool = param(
+        False, 'Whether to begin again at the end; the planes of a raw spike file, which has no time, go on.'
+    )
     clock: bool = param(True, 'Whether to publish the time of the recording on /clock.')
     wait_for: int = param(1, 'Subscriptions of the events to wait for before the start.', ge=0, le=1000)
     settle_s: float = param(
@@ -106,6 +119,12 @@ class ReplayConfig:
         ge=1e-5,
         le=1.0,
     )
+    packet_mb: float = param(
+        0.3,
+        'Most bytes of one of our own packets of spike planes, megabytes; default DDS settings lose larger ones.',
+        ge=0.001,
+        le=100.0,
+    )
     linger_s: float = param(
         0.5, 'How long to stay after the last message, for it to arrive, seconds.', ge=0.0
     )
@@ -120,6 +139,7 @@ class RecorderConfig:
     window_s: float = param(
         0.02, 'Length of its windows, seconds: latency is counted from their ends.', ge=1e-4, le=1.0
     )
+    motion: bool = param(True, 'Whether events, twist and odometry are recorded, beside pictures.')
     pictures: tuple[str, ...] = param(('flow', 'image', 'iwe'), 'Which pictures are recorded.')
     picture_period_s: float = param(
         0.0, 'Of each kind, the first picture in every such period is kept, seconds; 0 keeps all.', ge=0.0

@@ -19,6 +19,9 @@ LOSSES = {
     'packets lost': 'packets lost on the way',
     'messages unreadable': 'messages that could not be read',
     'events refused': 'events refused by the pipeline',
+    'planes dropped': 'overload: spike planes dropped',
+    'planes missing': 'spike planes lost on the way',
+    'planes refused': 'spike planes refused by the pipeline',
     'messages not published': 'messages not published',
 }
 """Totals whose growth is a problem, and how it is said."""
@@ -47,8 +50,7 @@ class Diagnostics:
         """Tell the state of now; warn in the log about what has gone wrong since the last time."""
         totals = self.totals()
         problems = self._problems(totals)
-        values: dict[str, Any] = {'Mev/s': self._statistics.rate_hz(totals['events received']) * 1e-6}
-        values |= totals | self._quality() | self._statistics.percentiles_ms()
+        values = self._rates(totals) | totals | self._quality() | self._statistics.percentiles_ms()
         self._before = totals
         for problem in problems:
             self._node.get_logger().warning(problem, throttle_duration_sec=LOG_PERIOD_S)
@@ -77,15 +79,46 @@ class Diagnostics:
             'samples dropped': inbox.dropped_samples,
             'packets received': 0,
             'packets lost': packets.lost_packets,
+            **self._spike_totals(),
             'messages unreadable': 0,
             'windows': windows.windows,
             'windows without camera': windows.windows_without_camera,
-            'stream restarts': packets.restarts + windows.slicer.resets,
+            'stream restarts': packets.restarts + windows.slicer.resets + self._inputs.spike_counts.restarts,
             'evaluations': windows.evaluations,
         }
         for name, count in self._statistics.counts().items():
             totals[name] = totals.get(name, 0) + count
         return totals
+
+    def _spike_totals(self) -> dict[str, int]:
+        """The same of spike planes. Received = processed + refused + dropped + waiting + in hand."""
+        if self._inputs.kind != 'spikes':
+            return {}
+        inbox, packets = self._inbox.counts, self._inputs.spike_counts
+        return {
+            'planes received': inbox.planes,
+            'planes processed': 0,
+            'planes dropped': inbox.dropped_planes,
+            'planes refused': 0,
+            'planes waiting': self._inbox.waiting_planes,
+            'planes missing': packets.missing_planes,
+            'plane gaps': packets.gaps,
+            'packets refused': packets.rejected,
+        }
+
+    def _rates(self, totals: dict[str, int]) -> dict[str, Any]:
+        """What comes in, per second, and how bright it is."""
+        if self._inputs.kind != 'spikes':
+            return {'Mev/s': self._statistics.rate_hz('events', totals['events received']) * 1e-6}
+        return {
+            'planes/s': self._statistics.rate_hz('planes', totals['planes received']),
+            'firing rate': self._firing_rate(),
+        }
+
+    def _firing_rate(self) -> float:
+        """Spikes per pixel and plane in the latest packet."""
+        planes = self._inputs.planes
+        return float('nan') if planes is None else planes.mean_rate()
 
     def summary(self) -> str:
         """The totals that are not zero, in one line."""
@@ -102,7 +135,9 @@ class Diagnostics:
         grown = {name: totals.get(name, 0) - self._before.get(name, 0) for name in totals}
         problems = [f'{text}: {grown[name]}' for name, text in LOSSES.items() if grown.get(name)]
         if not grown['packets received']:
-            problems.append('no events')
+            problems.append('no events' if self._inputs.kind != 'spikes' else 'no spike planes')
+        elif grown.get('messages unreadable') and self._inputs.last_rejection:
+            problems.append(f'latest refusal: {self._inputs.last_rejection}')
         elif not self._inputs.camera_frame:
             problems.append('the events carry no frame_id: set the parameter camera_frame')
         if self._pipeline.camera is None and self._pipeline.config.needs_camera:

@@ -13,10 +13,11 @@ from rclpy.qos import QoSProfile, ReliabilityPolicy
 from sensor_msgs.msg import CameraInfo, Image, Imu
 
 from event_perception.clock import SensorClock
-from event_perception.errors import CalibrationError
-from event_perception.events import DepthImage, EventArray, FrameImage, ImuSample, TwistPrior
+from event_perception.errors import CalibrationError, DataError
+from event_perception.events import DepthImage, EventArray, FrameImage, ImuSample, SpikeStream, TwistPrior
 from event_perception.io.codecs.dvs_event_array import decode_event_array_cdr
-from event_perception.io.event_packets import EventPacketStream, PacketCounts
+from event_perception.io.codecs.spike_planes import SpikePacketCounts
+from event_perception.io.event_packets import EventPacketStream, PacketCounts, SpikePacketStream
 from event_perception.io.image_messages import depth_from_message, frame_from_message
 from event_perception.io.messages import camera_from_message, imu_from_message, twist_from_message
 from event_perception.io.stamps import header_ns
@@ -43,9 +44,12 @@ class Inputs:
         clock: Updated with every message of events.
         transforms: Tells how IMU and prior velocity are mounted.
         statistics: Where problems are counted.
+        spikes: Whether spike planes are taken, too.
 
     Attributes:
-        frame_id: Frame of the latest events.
+        frame_id: Frame of the latest events or planes.
+        kind: What the camera sends, ``events`` or ``spikes``; empty before the first packet.
+        planes: The latest spike planes.
     """
 
     def __init__(
@@ -57,14 +61,20 @@ class Inputs:
         clock: SensorClock,
         transforms: TransformListener,
         statistics: Statistics,
+        spikes: bool,
     ) -> None:
         self._node, self._config, self._inbox, self._clock = node, config, inbox, clock
         self._statistics = statistics
         self._logger = node.get_logger()
         self._transforms = transforms
         self._packets = EventPacketStream()
-        self.frame_id = ''
+        self._spikes = SpikePacketStream(check_bit_order=config.check_bit_order)
+        self.frame_id = self.kind = ''
+        self.planes: SpikeStream | None = None
         self._subscribe_events()
+        if spikes:
+            quality = QoSProfile(depth=config.spikes_depth, reliability=ReliabilityPolicy.BEST_EFFORT)
+            node.create_subscription(EventPacket, 'spikes', self._guard(self._take_planes), quality)
         self._subscribe_others()
 
     @property
@@ -76,6 +86,16 @@ class Inputs:
     def counts(self) -> PacketCounts:
         """What became of the event packets."""
         return self._packets.counts
+
+    @property
+    def spike_counts(self) -> SpikePacketCounts:
+        """What became of the packets of spike planes."""
+        return self._spikes.counts
+
+    @property
+    def last_rejection(self) -> str:
+        """Why the latest refused packet of spike planes was refused; empty before."""
+        return self._spikes.last_rejection
 
     def _subscribe_events(self) -> None:
         quality = QoSProfile(depth=self._config.events_depth, reliability=ReliabilityPolicy.BEST_EFFORT)
@@ -109,17 +129,37 @@ class Inputs:
         return guarded(take, self._statistics, self._logger)
 
     def _take_packet(self, message: EventPacket) -> None:
-        self._statistics.count('packets received')
+        self._one_camera('events')
         events = self._packets.push(message)
         self.frame_id = self._packets.frame_id
         self._take_events(events, header_ns(message))
 
     def _take_serialized(self, message: bytes) -> None:
-        self._statistics.count('packets received')
+        self._one_camera('events')
         array = decode_event_array_cdr(message)
         self.frame_id = array.frame_id
         self._statistics.count('events outside', array.outside)
         self._take_events(array.events, array.stamp_ns)
+
+    def _take_planes(self, message: EventPacket) -> None:
+        self._one_camera('spikes')
+        planes = self._spikes.push(message)
+        self.frame_id = self._spikes.frame_id
+        if planes is None:
+            raise DataError(self._spikes.last_rejection)
+        self.planes = planes
+        self._clock.update(planes.start_ns, header_ns(message))
+        self._inbox.put(planes)
+
+    def _one_camera(self, kind: str) -> None:
+        """Count a packet; one clock and one image topic serve one camera."""
+        self._statistics.count('packets received')
+        if self.kind and kind != self.kind:
+            raise DataError(
+                f'{kind} come in beside {self.kind}: a node serves one camera; start another node for the other '
+                'and remap its topics'
+            )
+        self.kind = kind
 
     def _take_events(self, events: EventArray, stamp_ns: int) -> None:
         if len(events):

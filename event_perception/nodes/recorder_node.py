@@ -68,15 +68,22 @@ class RecorderNode:
         self._picture_period_ns = max(round(config.picture_period_s * 1e9), 1)
         self._latest_period: dict[str, int] = {}
         self._awaited: list[str] = []
-        self._subscribe(config.source.rstrip('/'), config.pictures)
+        self._source = config.source.strip('/')
+        self._subscribe(f'/{self._source}', config)
 
-    def _subscribe(self, source: str, pictures: tuple[str, ...]) -> None:
-        topics: list[tuple[Any, str, Callable[..., None], QoSProfile]] = [
+    def _subscribe(self, source: str, config: RecorderConfig) -> None:
+        motion: list[tuple[Any, str, Callable[..., None], QoSProfile]] = [
             (EventPacket, 'events', self._on_packet, EVENTS),
             (TwistWithCovarianceStamped, f'{source}/twist', self._on_twist, RESULTS),
             (Odometry, f'{source}/odometry', self._on_odometry, RESULTS),
+        ]
+        topics: list[tuple[Any, str, Callable[..., None], QoSProfile]] = [
+            *(motion if config.motion else []),
             (DiagnosticArray, '/diagnostics', self._on_diagnostics, RESULTS),
-            *((Image, f'{source}/{name}', partial(self._on_picture, name), RESULTS) for name in pictures),
+            *(
+                (Image, f'{source}/{name}', partial(self._on_picture, name), RESULTS)
+                for name in config.pictures
+            ),
         ]
         for kind, topic, callback, quality in topics:
             subscription = self.node.create_subscription(kind, topic, callback, quality)
@@ -157,7 +164,7 @@ class RecorderNode:
 
     def _on_diagnostics(self, message: DiagnosticArray) -> None:
         for status in message.status:
-            if status.name.endswith('perception_node: pipeline'):
+            if status.name.endswith(f'{self._source}: pipeline'):
                 self._diagnostics = {value.key: value.value for value in status.values}
 
 

@@ -39,7 +39,7 @@ class ReplayNode(Player):
     """
 
     def __init__(self) -> None:
-        super().__init__('replay_node', 'events')
+        super().__init__('replay_node', 'camera')
         self._config = NodeParameters[ReplayConfig](self.node, ReplayConfig).config
         self._pacer = Pacer(self._config.rate, self._tick)
         self._published: Counter[str] = Counter()
@@ -51,7 +51,9 @@ class ReplayNode(Player):
         config = self._config
         if not config.recording:
             raise DataError('nothing to replay: set the parameter recording to a bag, folder or file')
-        recording = open_recording(Path(config.recording), events_topic=config.events_topic or None)
+        recording = open_recording(
+            Path(config.recording), events_topic=config.events_topic or None, spikes=config.spikes
+        )
         self._source = open_source(recording, config)
         topics = self._source.topics()
         self._camera = read_camera(Path(config.camera_file)) if config.camera_file else None
@@ -77,10 +79,11 @@ class ReplayNode(Player):
         self.node.destroy_node()
 
     def _listeners(self) -> int:
-        return self._publishers['events'].get_subscription_count()
+        return self._publishers[self._source.stream].get_subscription_count()
 
     def _play(self) -> None:
-        self._pacer.restart()
+        if not (self._source.goes_on and self._published):
+            self._pacer.restart()
         self._camera_due_ns = None
         for item in self._source.messages():
             if not self._pacer.wait_until(item.t_ns):

@@ -12,17 +12,28 @@ from event_camera_msgs.msg import EventPacket
 from sensor_msgs.msg import Image, Imu
 
 from event_perception.errors import DataError
-from event_perception.events import DepthImage, EventArray, FrameImage, ImuSample
+from event_perception.events import DepthImage, EventArray, FrameImage, ImuSample, SpikeStream
 from event_perception.io import Recording, fill_event_packet, fill_image, fill_imu
 from event_perception.io.bag import BagRecording
 from event_perception.io.bag_storage import Bag, RawMessage
 from event_perception.io.bag_types import ARRAY_TYPES, PACKET_TYPES, typestore
 from event_perception.io.codecs.dvs_event_array import decode_event_array_ros1, encode_event_array_cdr
 from event_perception.io.codecs.encoders import encode_mono
+from event_perception.io.codecs.spike_planes import ENCODING as SPIKE_PLANES
+from event_perception.io.codecs.spike_planes import packets, planes_in
+from event_perception.io.spike_recording import SpikeRecording
 from event_perception.nodes.config import EVENT_ARRAY, EVENT_PACKET, ReplayConfig
 
-TOPICS = {'events': 'events', 'camera': 'camera_info', 'imu': 'imu', 'depth': 'depth', 'frames': 'image'}
+TOPICS = {
+    'events': 'events',
+    'spikes': 'spikes',
+    'camera': 'camera_info',
+    'imu': 'imu',
+    'depth': 'depth',
+    'frames': 'image',
+}
 """What a stream is used as, to the topic that it is replayed on."""
+CAMERA_USES = ('events', 'spikes')
 PACKET_EVENTS = 32_000  # of 8 bytes: 256 kB, below what best-effort transport begins to lose
 
 
@@ -35,9 +46,15 @@ class TimedMessage(NamedTuple):
 
 
 class Source(Protocol):
-    """What can be replayed; ``has_camera`` tells whether a calibration is among the messages."""
+    """What can be replayed.
+
+    ``has_camera`` tells whether a calibration is among the messages, ``stream`` on which topic events or planes are,
+    and ``goes_on`` whether time goes on where the recording begins again.
+    """
 
     has_camera: bool
+    stream: str
+    goes_on: bool
 
     def topics(self) -> dict[str, Any]:
         """Topic to message class."""
@@ -73,6 +90,8 @@ class BagSource:
         streams = recording.info(count_events=False).streams
         self._names = {s.name: s.name if config.keep_names else TOPICS.get(s.use, s.name) for s in streams}
         self.has_camera = any(s.use == 'camera' for s in streams)
+        self.goes_on = False
+        self.stream = next((self._names[s.name] for s in streams if s.use in CAMERA_USES), 'events')
         self._classes: dict[str, Any] = {}
         self.unknown: list[str] = []
         for stream in streams:
@@ -116,19 +135,25 @@ class SampleSource:
 
     def __init__(self, recording: Recording, config: ReplayConfig) -> None:
         self._recording, self._config = recording, config
-        self._seq = 0
+        self._seq = self._first_plane = 0
         self.has_camera = False
+        self.goes_on = isinstance(recording, SpikeRecording)
+        self.stream = 'spikes' if self.goes_on else 'events'
 
     def topics(self) -> dict[str, Any]:
         """Topic to message class, of everything that may come."""
+        if self.stream == 'spikes':
+            return {'spikes': EventPacket}
         return {'events': EventPacket, 'imu': Imu, 'depth': Image, 'image': Image}
 
     def messages(self) -> Iterator[TimedMessage]:
-        """Packets of events cut to the configured span, other samples as they are."""
-        self._seq = 0
+        """Packets of events cut to the configured span, packets of planes, other samples as they are."""
+        self._seq = self._seq if self.goes_on else 0
         duration_s = self._config.duration_s or None
         for sample in self._recording.samples(start_s=self._config.start_s, duration_s=duration_s):
-            if isinstance(sample, EventArray):
+            if isinstance(sample, SpikeStream):
+                yield from self._plane_packets(sample)
+            elif isinstance(sample, EventArray):
                 yield from self._packets(sample)
             elif isinstance(sample, ImuSample):
                 yield self._imu(sample)
@@ -160,6 +185,41 @@ class SampleSource:
         )
         self._seq += 1
         return TimedMessage(int(events.t_ns[-1]), 'events', message)
+
+    def _plane_packets(self, stream: SpikeStream) -> Iterator[TimedMessage]:
+        """Packets of planes, each due when its last plane has been read out; they go on where the file is looped."""
+        for time_base_ns, payload in packets(
+            self._continued(stream), max_bytes=round(self._config.packet_mb * 1e6)
+        ):
+            message = EventPacket()
+            fill_event_packet(
+                message,
+                payload,
+                SPIKE_PLANES,
+                height=stream.height,
+                width=stream.width,
+                seq=self._seq,
+                stamp_ns=time_base_ns,
+                time_base_ns=time_base_ns,
+                frame_id=self._config.camera_frame,
+            )
+            self._seq += 1
+            n_planes = planes_in(payload)
+            yield TimedMessage(time_base_ns + (n_planes - 1) * stream.plane_period_ns, 'spikes', message)
+
+    def _continued(self, stream: SpikeStream) -> SpikeStream:
+        """The planes with the number and time that follow those before: a raw file knows neither."""
+        first, self._first_plane = self._first_plane, self._first_plane + len(stream)
+        return SpikeStream(
+            stream.planes,
+            height=stream.height,
+            width=stream.width,
+            plane_period_ns=stream.plane_period_ns,
+            start_ns=first * stream.plane_period_ns,
+            layout=stream.layout,
+            gain=stream.gain,
+            first_plane_index=first,
+        )
 
     def _imu(self, sample: ImuSample) -> TimedMessage:
         message = Imu()

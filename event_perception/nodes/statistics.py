@@ -23,7 +23,8 @@ class Statistics:
         self._lock = threading.Lock()
         self._counts: Counter[str] = Counter()
         self._durations: defaultdict[str, deque[float]] = defaultdict(lambda: deque(maxlen=REMEMBERED))
-        self._last_rate = (monotonic(), 0)
+        self._started_s = monotonic()
+        self._last_rates: dict[str, tuple[float, int]] = {}
 
     def count(self, name: str, by: int = 1) -> None:
         """Add to a counter."""
@@ -55,10 +56,10 @@ class Statistics:
             table |= {f'{name} p50 (ms)': float(p50), f'{name} p95 (ms)': float(p95)}
         return table
 
-    def rate_hz(self, total: int) -> float:
-        """How fast a total has grown since the last call, per second."""
-        now, (then, before) = monotonic(), self._last_rate
-        self._last_rate = (now, total)
+    def rate_hz(self, name: str, total: int) -> float:
+        """How fast the total of this name has grown since the last call for it, per second."""
+        now, (then, before) = monotonic(), self._last_rates.get(name, (self._started_s, 0))
+        self._last_rates[name] = (now, total)
         return (total - before) / (now - then) if now > then else 0.0
 
 

@@ -4,7 +4,7 @@
 
 import numpy as np
 
-from event_perception.events import EventArray
+from event_perception.events import EventArray, SpikeStream
 from event_perception.io.codecs import decoders
 from event_perception.io.decode import decode_event_packet
 from event_perception.motion import CameraModel
@@ -17,14 +17,23 @@ PAYLOAD = bytes(64)
 
 
 def warm_up(config: PipelineConfig) -> None:
-    """Decode nothing in every encoding, and send three windows of noise through a pipeline of this kind."""
+    """Decode nothing in every encoding, and send some noise through a pipeline of this kind."""
     for encoding in decoders.names():
         decode_event_packet(encoding, PAYLOAD, height=HEIGHT, width=WIDTH)
     camera = CameraModel(fx=50.0, fy=50.0, cx=31.5, cy=23.5, height=HEIGHT, width=WIDTH)
     pipeline = Pipeline(config, camera)
     pipeline.active |= {'warped'}
     pipeline.push(_noise(config))
+    pipeline.push(_spike_noise(config))
     pipeline.finish()
+
+
+def _spike_noise(config: PipelineConfig) -> SpikeStream:
+    """Planes that one image can be made of; those to come are missing, which all methods can do with."""
+    bits = np.random.default_rng(0).random((64, HEIGHT, WIDTH)) < 0.3
+    gain = 0.6  # in case that the scale is to be that of the stream
+    period_ns = round(1e9 * config.images.period_s / len(bits))
+    return SpikeStream(bits, height=HEIGHT, width=WIDTH, plane_period_ns=period_ns, gain=gain)
 
 
 def _noise(config: PipelineConfig) -> EventArray:

@@ -7,7 +7,6 @@ and two recorders, one of what perception says and one of what is true.
 """
 
 import json
-import os
 import re
 from pathlib import Path
 from typing import Any
@@ -21,7 +20,7 @@ from event_perception.io import read_trajectory
 from event_perception.io.trajectory import Trajectory
 from event_perception.runs import simulated_truth
 from event_perception.runs.demo import Say, require_ros
-from event_perception.runs.processes import Nodes
+from event_perception.runs.processes import Nodes, cpu_time_s
 from event_perception.runs.reference import seconds
 from event_perception.runs.report import Figure, write_report
 from event_perception.simulation.stand_in import TURNING, StandIn
@@ -195,15 +194,6 @@ def counts_of(log: str) -> dict[str, int]:
     first_line = text.partition('\n')[0]
     pairs = (entry.rpartition(' ') for entry in first_line.split(', ') if entry)
     return {name: int(count) for name, _, count in pairs}
-
-
-def cpu_time_s(pid: int) -> float | None:
-    """CPU time of a process so far, seconds; None where the system does not tell (it does on Linux)."""
-    stat = Path(f'/proc/{pid}/stat')
-    if not stat.is_file():
-        return None
-    fields = stat.read_text().rpartition(')')[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf('SC_CLK_TCK')
 
 
 def _sum(*used_s: float | None, over_s: float) -> float | None:

@@ -105,3 +105,18 @@ class Nodes:
 def _text(value: Any) -> str:
     """A parameter as the ROS command line reads it."""
     return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def cpu_time_s(pid: int) -> float | None:
+    """CPU time of a process so far, seconds; None where the system does not tell (it does on Linux)."""
+    stat = Path(f'/proc/{pid}/stat')
+    if not stat.is_file():
+        return None
+    fields = stat.read_text().rpartition(')')[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf('SC_CLK_TCK')
+
+
+def resident_bytes(pid: int) -> int | None:
+    """Memory of a process that is in RAM, bytes; None where the system does not tell."""
+    statm = Path(f'/proc/{pid}/statm')
+    return int(statm.read_text().split()[1]) * os.sysconf('SC_PAGE_SIZE') if statm.is_file() else None

@@ -5,7 +5,6 @@
 import json
 import shutil
 from collections import Counter
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -15,6 +14,7 @@ from event_perception.events import EventArray, FrameImage, ImuSample, concatena
 from event_perception.events.spike_stream import SpikeStream
 from event_perception.io import PoseSample, RecordingConfig, open_recording
 from event_perception.motion.camera import CameraModel
+from event_perception.pipeline_config import SpikesConfig
 
 
 def events_of(recording, **options):
@@ -147,7 +147,7 @@ def test_a_spike_file_needs_its_size(shared_data):
     path = shared_data / 'spike_reds_gt' / '203_part2_key_id151.dat'
     with pytest.raises(DataError, match=r'--set spikes\.height='):
         open_recording(path)
-    spikes = SimpleNamespace(height=250, width=400, plane_period_ns=50_000)
+    spikes = SpikesConfig(height=250, width=400)
     recording = open_recording(path, spikes=spikes)
     samples = list(recording.samples())
     assert all(isinstance(s, SpikeStream) for s in samples)

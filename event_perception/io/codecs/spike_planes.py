@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from event_perception.errors import DataError
+from event_perception.events.bit_order import check_bit_order as refuse_wrong_bit_order
 from event_perception.events.plane_layout import BitOrder, PlaneKind, PlaneLayout
 from event_perception.events.spike_stream import SpikeStream
 
@@ -27,6 +28,7 @@ MAX_PACKET_BYTES = (
 )
 ALIGNMENT = 8  # planes start at multiples of it, so that they can be read in 64-bit words
 BIT_ORDERS: tuple[BitOrder, ...] = ('little', 'big')
+CHECK_PLANES = 2048  # from one look at the bit order to the next
 KINDS: tuple[PlaneKind, ...] = ('contiguous', 'rows', 'split_rows')
 
 logger = logging.getLogger(__name__)
@@ -78,9 +80,10 @@ def encode_spike_planes(stream: SpikeStream, *, first_plane_index: int | None = 
         int(layout.flipped_rows),
         0,
     )
-    padded = np.zeros((len(stream), stride), np.uint8)
-    padded[:, : stream.planes.shape[1]] = stream.planes
-    return preamble + padded.tobytes()
+    content = np.zeros(PREAMBLE.size + len(stream) * stride, np.uint8)
+    content[: PREAMBLE.size] = np.frombuffer(preamble, np.uint8)
+    content[PREAMBLE.size :].reshape(len(stream), stride)[:, : stream.planes.shape[1]] = stream.planes
+    return content.tobytes()
 
 
 def packets(
@@ -92,6 +95,11 @@ def packets(
     for start in range(0, len(stream), step):
         part = stream[start : start + step]
         yield part.start_ns, encode_spike_planes(part, first_plane_index=first + start)
+
+
+def planes_in(payload: bytes) -> int:
+    """Number of planes that a payload of ours holds."""
+    return int(PREAMBLE.unpack_from(payload)[4])
 
 
 def parse_spike_planes(
@@ -163,14 +171,20 @@ class SpikePacketCounts:
 class SpikePlanesDecoder:
     """Decode the payloads of one topic in order; bad packets are counted, and logged once a reason.
 
+    Args:
+        check_bit_order: Whether to refuse packets whose picture the opposite bit order explains far better;
+            looked at anew now and then.
+
     Attributes:
         counts: Packets, planes, rejections, gaps, missing planes and restarts so far.
         last_rejection: Why the latest refused packet was refused; empty before.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, check_bit_order: bool = True) -> None:
         self.counts = SpikePacketCounts()
         self.last_rejection = ''
+        self._check, self._planes_to_look, self._scrambled = check_bit_order, 0, ''
+        self._looked_at: tuple[int, int, PlaneLayout] | None = None
         self._last: SpikeStream | None = None
 
     def decode(
@@ -187,6 +201,7 @@ class SpikePlanesDecoder:
         """
         try:
             stream = parse_spike_planes(payload, time_base=time_base, height=height, width=width)
+            self._refuse_scrambled(stream)
         except DataError as error:
             self._reject(str(error))
             return None
@@ -201,6 +216,23 @@ class SpikePlanesDecoder:
         )
         self._last = stream[len(stream) :]
         return stream
+
+    def _refuse_scrambled(self, stream: SpikeStream) -> None:
+        """Refuse a wrongly declared bit order, as seen in the first packet and then every some planes."""
+        kind = (stream.height, stream.width, stream.layout)
+        if not self._check:
+            return
+        if self._planes_to_look <= 0 or kind != self._looked_at:
+            self._looked_at, self._planes_to_look, self._scrambled = kind, CHECK_PLANES, ''
+            try:
+                refuse_wrong_bit_order(
+                    stream.canonical(), height=stream.height, width=stream.width, where=ENCODING
+                )
+            except DataError as error:
+                self._scrambled = str(error)
+        self._planes_to_look -= len(stream)
+        if self._scrambled:
+            raise DataError(self._scrambled)
 
     def _compare(self, stream: SpikeStream) -> tuple[int, bool]:
         """Planes missing before this packet, and whether a new stream begins with it."""

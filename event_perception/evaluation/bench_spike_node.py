@@ -1,0 +1,121 @@
+# Copyright 2026 The event_perception authors
+# SPDX-License-Identifier: Apache-2.0
+"""A spike camera in real time through ROS: what the reconstruction node takes of a core, how late, how much memory.
+
+A replay process sends 400 x 250 planes at 20 kHz, 250 MB/s, over Fast DDS; the node puts out 100 images a second,
+which a third process takes. The age of an image counts from the instant that it describes: the planes that the
+method wants to see beyond it, the packet, the computation and the queues; transport is not in it.
+"""
+
+import json
+import tempfile
+from pathlib import Path
+from time import monotonic, sleep
+from typing import Any
+
+import numpy as np
+
+from event_perception.errors import EventPerceptionError
+from event_perception.events.spike_stream import SpikeStream
+from event_perception.io.spike_dat import write_dat
+from event_perception.runs.demo import require_ros
+from event_perception.runs.processes import Nodes, cpu_time_s, resident_bytes
+from event_perception.simulation.moving_picture import noise_picture
+
+HEIGHT, WIDTH, N_PLANES, PERIOD_NS = 250, 400, 2000, 50_000
+GAIN, SWING_PX = 0.6, 60  # there and back within the file, so that it can be played round and round
+METHODS: dict[str, dict[str, Any]] = {
+    'tfp': {},
+    'tfi_k': {},
+    'stp': {},
+    'ati': {},
+    'ati_fixed': {'images.spike_method': 'ati', 'images.ati.window': 'fixed', 'images.ati.search_planes': 40},
+}
+SETTLE_S, MEASURED_S, TIMEOUT_S, SAMPLE_S = 3.0, 20.0, 180.0, 0.5
+BARS = {'cores': 1.0, 'age of image p95 (ms)': 20.0, 'images/s': 100.0}
+
+
+def bench_spike_node() -> dict[str, Any]:
+    """CPU time, memory, latency and losses of the node, for several methods."""
+    try:
+        require_ros()
+    except EventPerceptionError as error:
+        return {'skipped': str(error)}
+    with tempfile.TemporaryDirectory(prefix='event_perception_bench_') as folder:
+        recording = Path(folder) / 'planes.dat'
+        write_dat(recording, moving_stream(), kind='plain')
+        rows = {name: _measure(name, recording, Path(folder) / name) for name in METHODS}
+    return {'planes_per_s': 1e9 / PERIOD_NS, 'seconds': MEASURED_S, 'bars': BARS} | rows
+
+
+def moving_stream() -> SpikeStream:
+    """A picture that swings sideways by up to 0.1 px a plane, seen by an ideal sensor."""
+    wide = noise_picture(1, height=HEIGHT, width=WIDTH + SWING_PX + 2)
+    charge = np.random.default_rng(0).random((HEIGHT, WIDTH), np.float32)
+    bits = np.empty((N_PLANES, HEIGHT, WIDTH), np.uint8)
+    for k in range(N_PLANES):
+        at = SWING_PX * (0.5 - 0.5 * np.cos(2 * np.pi * k / N_PLANES))
+        first, share = int(at), np.float32(at - int(at))
+        left, right = wide[:, first : first + WIDTH], wide[:, first + 1 : first + 1 + WIDTH]
+        charge += np.float32(GAIN) * (left + share * (right - left))
+        bits[k] = charge >= 1
+        charge -= bits[k]
+    return SpikeStream(bits, height=HEIGHT, width=WIDTH, plane_period_ns=PERIOD_NS, gain=GAIN)
+
+
+def _measure(name: str, recording: Path, results: Path) -> dict[str, Any]:
+    parameters = {'images.spike_method': name, 'images.period_s': 0.01, 'inbox.max_lag_s': 0.1} | METHODS[
+        name
+    ]
+    replay = {
+        'recording': recording, 'loop': True, 'clock': False, 'spikes.height': HEIGHT, 'spikes.width': WIDTH,
+        'spikes.plane_period_ns': PERIOD_NS, 'spikes.kind': 'plain', 'spikes.gain': GAIN,
+    }  # fmt: skip
+    recorder = {
+        'directory': results, 'source': '/reconstruction_node', 'motion': False, 'pictures': '[image]',
+        'picture_period_s': 1.0,
+    }  # fmt: skip
+    with Nodes() as nodes:
+        nodes.start('reconstruction_node', parameters)
+        nodes.wait_for('reconstruction_node', lambda log: 'ready' in log, TIMEOUT_S, 'become ready')
+        nodes.start('recorder_node', recorder)
+        nodes.wait_for('recorder_node', lambda log: 'recording' in log, TIMEOUT_S, 'begun to record')
+        nodes.start('replay_node', replay)
+        usage = _watch(nodes)
+        for node in ('recorder_node', 'replay_node', 'reconstruction_node'):
+            if nodes.stop(node) != 0:
+                raise EventPerceptionError(f'{node} failed:\n{nodes.log(node)}')
+    told = json.loads((results / 'metrics.json').read_text())['perception']
+    kept = ('planes/s', 'firing rate', 'age of image p50 (ms)', 'age of image p95 (ms)', 'latency of image p50 (ms)',
+            'latency of image p95 (ms)', 'images p50 (ms)', 'planes missing', 'planes dropped')  # fmt: skip
+    return usage | {key: float(told[key]) for key in kept if key in told} | _images_per_s(told)
+
+
+def _watch(nodes: Nodes) -> dict[str, float | None]:
+    """CPU time and memory of the node while planes come."""
+    sleep(SETTLE_S)
+    pids = {name: nodes.pid(name) for name in ('reconstruction_node', 'replay_node')}
+    start_s, before = monotonic(), {name: cpu_time_s(pid) for name, pid in pids.items()}
+    memory = [resident_bytes(pids['reconstruction_node'])]
+    while monotonic() - start_s < MEASURED_S:
+        sleep(SAMPLE_S)
+        memory.append(resident_bytes(pids['reconstruction_node']))
+    wall_s = monotonic() - start_s
+    cores = {name: _share(before[name], cpu_time_s(pid), wall_s) for name, pid in pids.items()}
+    known = [m for m in memory if m is not None]
+    return {
+        'cores': cores['reconstruction_node'],
+        'cores of the replay': cores['replay_node'],
+        'memory (MB)': known[-1] * 1e-6 if known else None,
+        'memory grown by (MB)': (known[-1] - known[0]) * 1e-6 if known else None,
+    }
+
+
+def _share(before_s: float | None, after_s: float | None, wall_s: float) -> float | None:
+    return None if before_s is None or after_s is None else (after_s - before_s) / wall_s
+
+
+def _images_per_s(told: dict[str, str]) -> dict[str, float]:
+    """Images per second of the stream: of the planes that came, as the node counts both."""
+    received = float(told.get('planes received', 0)) + float(told.get('planes missing', 0))
+    return {'images/s': float(told.get('image published', 0)) / max(received * PERIOD_NS * 1e-9, 1e-9)}
