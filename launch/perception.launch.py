@@ -21,6 +21,7 @@ ARGUMENTS = {
         'What to start: perception_node runs all stages; or one of the single nodes.',
     ),
     'events': ('/event_camera/events', 'Topic of the events.'),
+    'spikes': ('/spike_camera/spikes', 'Topic of spike planes, which images are made of too.'),
     'events_type': ('event_camera_msgs/msg/EventPacket', 'Type of the events; or dvs_msgs/msg/EventArray.'),
     'camera_info': ('/event_camera/camera_info', 'Topic of the calibration.'),
     'camera_file': ('', 'Calibration file; then nothing is taken from the topic.'),
@@ -66,7 +67,7 @@ def perception() -> Node:
         name=LaunchConfiguration('node'),
         namespace=LaunchConfiguration('namespace'),
         parameters=[LaunchConfiguration('parameters'), LaunchConfiguration('node_parameters'), chosen],
-        remappings=[(name, LaunchConfiguration(name)) for name in ('events', 'camera_info')],
+        remappings=[(name, LaunchConfiguration(name)) for name in ('events', 'spikes', 'camera_info')],
         output='screen',
     )
 

@@ -189,3 +189,50 @@ def test_spikes_become_images_at_the_multiples_of_the_period():
     assert [image.t_ns for image in outputs] == [20_000_000, 40_000_000, 60_000_000]
     assert all(abs(image.value.mean() - 0.3) < 0.02 for image in outputs)
     assert pipeline.counts.planes == 1500
+
+
+def spikes_of(first, n, **changes):
+    bits = np.random.default_rng(first).random((n, 12, 16)) < 0.3
+    at = {'plane_period_ns': 50_000, 'start_ns': first * 50_000, 'first_plane_index': first} | changes
+    return SpikeStream(bits, height=12, width=16, **at)
+
+
+def spike_pipeline(**changes):
+    settings = {'images.period_s': 0.01, 'images.spike_method': 'tfp'} | changes
+    return Pipeline(build(PipelineConfig, settings))
+
+
+def test_before_missing_planes_images_are_made_of_what_there_is_and_none_among_them():
+    pipeline = spike_pipeline()
+    outputs = pipeline.push(spikes_of(0, 405)) + pipeline.push(spikes_of(1005, 500)) + pipeline.finish()
+    assert [image.t_ns // 1_000_000 for image in outputs] == [0, 10, 20, 60, 70]
+
+
+def test_a_stream_of_spikes_that_starts_again_is_followed():
+    pipeline = spike_pipeline()
+    outputs = pipeline.push(spikes_of(4000, 300)) + pipeline.push(spikes_of(0, 300)) + pipeline.finish()
+    assert [image.t_ns // 1_000_000 for image in outputs] == [200, 210, 0, 10]
+
+
+def test_planes_of_another_size_are_refused_and_the_stream_goes_on():
+    pipeline = spike_pipeline()
+    pipeline.push(spikes_of(0, 300))
+    with pytest.raises(DataError, match='planes of a'):
+        pipeline.push(SpikeStream(np.zeros((3, 8, 8), bool), height=8, width=8, plane_period_ns=50_000))
+    assert [image.t_ns // 1_000_000 for image in pipeline.push(spikes_of(300, 300))] == [20]
+
+
+def test_the_scale_of_images_can_be_the_gain_that_the_stream_tells():
+    gain = {'images.tfp.output.full_scale_rate': 0.0}
+    bright = spike_pipeline(**gain).push(spikes_of(0, 100, gain=0.5))[0].value
+    plain = spike_pipeline().push(spikes_of(0, 100))[0].value
+    np.testing.assert_allclose(bright, np.minimum(plain / 0.5, 1), rtol=1e-6)
+    with pytest.raises(DataError, match='does not tell'):
+        spike_pipeline(**gain).push(spikes_of(0, 100))
+
+
+def test_the_period_of_images_from_spikes_is_live():
+    pipeline = spike_pipeline()
+    pipeline.push(spikes_of(0, 300))
+    pipeline.reconfigure(update(pipeline.config, {'images.period_s': 0.005}))
+    assert [image.t_ns // 1_000_000 for image in pipeline.push(spikes_of(300, 300))] == [20, 25]

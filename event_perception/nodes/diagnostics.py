@@ -14,6 +14,7 @@ from event_perception.pipeline import Pipeline
 
 DEPTH = 10
 LOG_PERIOD_S = 10.0
+OVEREXPOSED = 0.98  # spikes per pixel and plane; 1 is the most that there can be
 LOSSES = {
     'events dropped': 'overload: events dropped',
     'packets lost': 'packets lost on the way',
@@ -136,10 +137,17 @@ class Diagnostics:
         problems = [f'{text}: {grown[name]}' for name, text in LOSSES.items() if grown.get(name)]
         if not grown['packets received']:
             problems.append('no events' if self._inputs.kind != 'spikes' else 'no spike planes')
-        elif grown.get('messages unreadable') and self._inputs.last_rejection:
-            problems.append(f'latest refusal: {self._inputs.last_rejection}')
         elif not self._inputs.camera_frame:
             problems.append('the events carry no frame_id: set the parameter camera_frame')
+        if grown.get('packets refused'):
+            problems.append(f'latest refusal: {self._inputs.last_rejection}')
+        problems += self._light_problems()
         if self._pipeline.camera is None and self._pipeline.config.needs_camera:
             problems.append('waiting for calibration: publish camera_info or set the parameter camera_file')
         return problems
+
+    def _light_problems(self) -> list[str]:
+        rate = self._firing_rate()
+        if rate == 0:
+            return ['no pixel fires: it is dark']
+        return ['nearly every pixel fires in every plane: too bright'] if rate > OVEREXPOSED else []

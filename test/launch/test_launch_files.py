@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from event_perception.config import flatten
+from event_perception.config import flatten, nested_to_flat
 from event_perception.nodes.config import NodeConfig, ReplayConfig
 from event_perception.pipeline_config import PipelineConfig
 
@@ -98,6 +98,23 @@ def test_rviz_shows_topics_that_the_node_publishes(repository):
     assert len(shown) == 5
     for topic in shown:
         assert topic.startswith('/perception_node/') and f"'~/{topic.rpartition('/')[2]}'" in nodes
+
+
+def test_what_is_particular_to_a_spike_camera_are_parameters_of_its_nodes(repository):
+    nodes = yaml.safe_load((repository / 'config' / 'vidar.yaml').read_text())
+    known = {'replay_node': flatten(ReplayConfig()), 'reconstruction_node': flatten(PipelineConfig())}
+    for name, content in nodes.items():
+        given = nested_to_flat(content['ros__parameters'])
+        types = {key: type(value) for key, value in given.items()}
+        assert types == {key: type(known[name.rpartition('/')[2]][key]) for key in given}
+
+
+def test_spikes_reach_the_reconstruction_under_their_private_name(repository):
+    text = source(repository, 'spikes.launch.py')
+    inputs = (repository / 'event_perception' / 'nodes' / 'inputs.py').read_text()
+    assert text.count("for name in ('spikes', 'camera_info')") == 2 and "EventPacket, 'spikes'" in inputs
+    chosen = ast.literal_eval(re.search(r"for name in (\('camera_file'.+?\))", text).group(1))
+    assert set(chosen) <= set(flatten(NodeConfig()))
 
 
 @pytest.mark.parametrize('name', FILES)

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from event_perception.events import EventArray, ImuSample
+from event_perception.events import EventArray, ImuSample, SpikeStream
 from event_perception.nodes.inbox import Inbox, Worker
 
 MS = 1_000_000
@@ -49,6 +49,20 @@ def test_too_many_events_drop_the_oldest_batches():
         box.put(batch(n))
     assert box.counts.dropped_events == 9 and box.counts.dropped_batches == 2
     assert [len(sample) for sample in drained(box)] == [6]
+
+
+def planes(n, t_ns=0):
+    return SpikeStream(np.zeros((n, 8), np.uint8), height=8, width=8, plane_period_ns=1000, start_ns=t_ns)
+
+
+def test_planes_are_bounded_by_memory_and_by_time_and_what_is_dropped_is_counted():
+    box = Inbox(max_events=1, max_lag_ns=SECOND, max_samples=1, max_plane_bytes=100)
+    for n in (5, 6, 7):  # of 8 bytes
+        box.put(planes(n))
+    assert (box.counts.planes, box.counts.dropped_planes, box.waiting_planes) == (18, 11, 7)
+    box.put(planes(1, 2 * SECOND))
+    assert (box.counts.dropped_planes, box.waiting_planes) == (18, 1)
+    assert len(box.get().sample) == 1 and box.waiting_planes == 0
 
 
 def test_events_that_wait_too_long_behind_newer_ones_are_dropped():

@@ -6,12 +6,18 @@ import array
 
 import numpy as np
 import pytest
+from event_camera_msgs.msg import EventPacket
 from rclpy.serialization import deserialize_message
 
-from event_perception.io import EventPacketStream, open_recording
+from event_perception.events import SpikeStream
+from event_perception.io import BagWriter, EventPacketStream, open_recording
+from event_perception.io.codecs.spike_planes import packets
+from event_perception.io.event_packets import SpikePacketStream
+from event_perception.io.spike_dat import write_dat
 from event_perception.io.stamps import header_ns
 from event_perception.nodes.config import ReplayConfig
 from event_perception.nodes.replay_source import PACKET_EVENTS, open_source
+from event_perception.pipeline_config import SpikesConfig
 
 ECD = """0.000100000 10 20 1
 0.001000000 11 20 0
@@ -99,3 +105,46 @@ def test_an_imu_without_a_frame_gets_the_configured_one(tmp_path):
     message = items[0].message
     assert (message.header.frame_id, header_ns(message)) == ('imu', 2_000_000)
     assert (message.angular_velocity.x, message.linear_acceleration.y) == (0.01, 9.8)
+
+
+def planes_of(n):
+    bits = np.random.default_rng(0).random((n, 16, 24)) < 0.3
+    return SpikeStream(bits, height=16, width=24, plane_period_ns=50_000, gain=0.5, first_plane_index=0)
+
+
+def received(items):
+    stream = SpikePacketStream()
+    return [stream.push(item.message) for item in items], stream.counts
+
+
+def test_a_raw_spike_file_becomes_packets_and_goes_on_where_it_is_looped(tmp_path):
+    write_dat(tmp_path / 'planes.dat', planes_of(500))
+    size = SpikesConfig(height=16, width=24, gain=0.5)
+    played = open_source(
+        open_recording(tmp_path / 'planes.dat', spikes=size), ReplayConfig(spikes=size, packet_mb=0.003)
+    )
+    assert (played.stream, played.goes_on, list(played.topics())) == ('spikes', True, ['spikes'])
+    items = [*played.messages(), *played.messages()]
+    assert max(len(item.message.events) for item in items) <= 3000
+    assert [item.message.seq for item in items] == list(range(len(items)))
+    streams, counts = received(items)
+    assert (counts.planes, counts.gaps, counts.restarts, counts.rejected) == (1000, 0, 0, 0)
+    got = np.concatenate([stream.unpack() for stream in streams])
+    np.testing.assert_array_equal(got, np.tile(planes_of(500).unpack(), (2, 1, 1)))
+    assert {stream.gain for stream in streams} == {0.5}
+    due_ns = [item.t_ns for item in items]
+    assert due_ns == [stream.next_ns - 50_000 for stream in streams] and due_ns[-1] == 999 * 50_000
+
+
+def test_a_bag_of_spikes_is_replayed_on_their_topic(tmp_path):
+    stream = planes_of(100)
+    with BagWriter(tmp_path / 'bag') as bag:
+        for time_base_ns, payload in packets(stream, planes=40):
+            bag.write_event_packet(
+                '/eye/planes', payload, 'spike_planes_v1', height=16, width=24, stamp_ns=time_base_ns,
+                time_base_ns=time_base_ns,
+            )  # fmt: skip
+    played = source(tmp_path / 'bag')
+    assert (played.stream, played.goes_on, list(played.topics())) == ('spikes', False, ['spikes'])
+    messages = [deserialize_message(item.message, EventPacket) for item in played.messages()]
+    assert [len(planes) for planes in map(SpikePacketStream().push, messages)] == [40, 40, 20]
