@@ -61,6 +61,7 @@ class ImagesStageConfig:
         0.02, 'Time between images, seconds; images describe its multiples.', ge=1e-3, le=10.0, live=True
     )
     save_float: bool = param(False, 'Whether `run` also writes images as float32 .npy.')
+    video: bool = param(True, 'Whether `run` also writes a video of the images, preview.avi (Motion JPEG).')
     highpass: HighpassConfig = HighpassConfig()
     complementary: ComplementaryConfig = ComplementaryConfig()
     ati: AtiConfig = AtiConfig()

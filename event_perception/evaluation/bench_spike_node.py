@@ -33,6 +33,10 @@ METHODS: dict[str, dict[str, Any]] = {
 }
 SETTLE_S, MEASURED_S, TIMEOUT_S, SAMPLE_S = 3.0, 20.0, 180.0, 0.5
 BARS = {'cores': 1.0, 'age of image p95 (ms)': 20.0, 'images/s': 100.0}
+KEPT = (
+    'firing rate', 'age of image p50 (ms)', 'age of image p95 (ms)', 'latency of image p50 (ms)',
+    'latency of image p95 (ms)', 'images p95 (ms)', 'planes missing', 'planes dropped',
+)  # fmt: skip
 
 
 def bench_spike_node() -> dict[str, Any]:
@@ -80,42 +84,44 @@ def _measure(name: str, recording: Path, results: Path) -> dict[str, Any]:
         nodes.wait_for('reconstruction_node', lambda log: 'ready' in log, TIMEOUT_S, 'become ready')
         nodes.start('recorder_node', recorder)
         nodes.wait_for('recorder_node', lambda log: 'recording' in log, TIMEOUT_S, 'begun to record')
+        before_s = cpu_time_s(nodes.pid('reconstruction_node'))
         nodes.start('replay_node', replay)
-        usage = _watch(nodes)
-        for node in ('recorder_node', 'replay_node', 'reconstruction_node'):
-            if nodes.stop(node) != 0:
-                raise EventPerceptionError(f'{node} failed:\n{nodes.log(node)}')
+        memory = _watch(nodes)
+        replay_s = cpu_time_s(nodes.pid('replay_node'))
+        _stop(nodes, 'replay_node')
+        sleep(SETTLE_S)  # diagnostics tell everything that came
+        after_s = cpu_time_s(nodes.pid('reconstruction_node'))
+        _stop(nodes, 'recorder_node')
+        _stop(nodes, 'reconstruction_node')
     told = json.loads((results / 'metrics.json').read_text())['perception']
-    kept = ('planes/s', 'firing rate', 'age of image p50 (ms)', 'age of image p95 (ms)', 'latency of image p50 (ms)',
-            'latency of image p95 (ms)', 'images p50 (ms)', 'planes missing', 'planes dropped')  # fmt: skip
-    return usage | {key: float(told[key]) for key in kept if key in told} | _images_per_s(told)
-
-
-def _watch(nodes: Nodes) -> dict[str, float | None]:
-    """CPU time and memory of the node while planes come."""
-    sleep(SETTLE_S)
-    pids = {name: nodes.pid(name) for name in ('reconstruction_node', 'replay_node')}
-    start_s, before = monotonic(), {name: cpu_time_s(pid) for name, pid in pids.items()}
-    memory = [resident_bytes(pids['reconstruction_node'])]
-    while monotonic() - start_s < MEASURED_S:
-        sleep(SAMPLE_S)
-        memory.append(resident_bytes(pids['reconstruction_node']))
-    wall_s = monotonic() - start_s
-    cores = {name: _share(before[name], cpu_time_s(pid), wall_s) for name, pid in pids.items()}
-    known = [m for m in memory if m is not None]
+    received_s = float(told['planes received']) * PERIOD_NS * 1e-9
+    sent_s = received_s + float(told['planes missing']) * PERIOD_NS * 1e-9
     return {
-        'cores': cores['reconstruction_node'],
-        'cores of the replay': cores['replay_node'],
-        'memory (MB)': known[-1] * 1e-6 if known else None,
-        'memory grown by (MB)': (known[-1] - known[0]) * 1e-6 if known else None,
+        'cores': _share(before_s, after_s, received_s),
+        'cores of the replay': _share(0.0, replay_s, sent_s),
+        'images/s': float(told.get('image published', 0)) / received_s,
+        'received (%)': 100 * received_s / sent_s,
+        **{key: float(told[key]) for key in KEPT if key in told},
+        **memory,
     }
 
 
-def _share(before_s: float | None, after_s: float | None, wall_s: float) -> float | None:
-    return None if before_s is None or after_s is None else (after_s - before_s) / wall_s
+def _stop(nodes: Nodes, name: str) -> None:
+    if nodes.stop(name) != 0:
+        raise EventPerceptionError(f'{name} failed:\n{nodes.log(name)}')
 
 
-def _images_per_s(told: dict[str, str]) -> dict[str, float]:
-    """Images per second of the stream: of the planes that came, as the node counts both."""
-    received = float(told.get('planes received', 0)) + float(told.get('planes missing', 0))
-    return {'images/s': float(told.get('image published', 0)) / max(received * PERIOD_NS * 1e-9, 1e-9)}
+def _watch(nodes: Nodes) -> dict[str, float]:
+    """Memory of the node while planes come: at the end, and how it has grown."""
+    sleep(SETTLE_S)
+    start_s, sizes = monotonic(), []
+    while monotonic() - start_s < MEASURED_S:
+        sizes.append(resident_bytes(nodes.pid('reconstruction_node')))
+        sleep(SAMPLE_S)
+    known = [size * 1e-6 for size in sizes if size is not None]
+    return {'memory (MB)': known[-1], 'memory grown by (MB)': known[-1] - known[0]} if known else {}
+
+
+def _share(before_s: float | None, after_s: float | None, stream_s: float) -> float | None:
+    """CPU time for a second of the stream: the share of a core in real time, whatever else the machine does."""
+    return None if before_s is None or after_s is None else (after_s - before_s) / max(stream_s, 1e-9)

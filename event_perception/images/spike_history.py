@@ -47,6 +47,7 @@ class SpikeHistory:
         self._pieces: deque[_Piece] = deque()
         self.counts = SpikeHistoryCounts()
         self.generation = 0
+        self._scratch = np.zeros((0, 0), np.uint8)
 
     def push(self, stream: SpikeStream) -> list[tuple[int, NDArray[np.uint8]]]:
         """Add the next planes.
@@ -133,24 +134,36 @@ class SpikeHistory:
 
     def planes(self, first: int, end: int) -> NDArray[np.uint8]:
         """Canonical planes first to end, as far as they are kept, uint8 (n, bytes); a view where it can be."""
-        parts = [
-            piece.canonical[max(first - piece.first, 0) : max(end - piece.first, 0)] for piece in self._pieces
-        ]
-        parts = [part for part in parts if len(part)]
+        parts = self._parts(first, end)
         if not parts:
             return np.zeros((0, (self._size[0] * self._size[1] + 7) // 8), np.uint8)
         return np.ascontiguousarray(parts[0] if len(parts) == 1 else np.concatenate(parts))
 
     def words(self, first: int, end: int) -> NDArray[np.uint64]:
-        """Canonical planes first to end as words of 64 pixels, zero behind the last pixel, (n, words)."""
-        planes = self.planes(first, end)
-        n, n_bytes = planes.shape
-        padded = np.zeros((n, -(-n_bytes // 8) * 8), np.uint8)
-        padded[:, :n_bytes] = planes
-        beyond = n_bytes * 8 - self._size[0] * self._size[1]
+        """Canonical planes first to end as words of 64 pixels, zero behind the last pixel, (n, words).
+
+        Valid until the next call: megabytes that are asked for again and again are not allocated anew.
+        """
+        n_pixels = self._size[0] * self._size[1]
+        n_bytes, parts = (n_pixels + 7) // 8, self._parts(first, end)
+        n = sum(map(len, parts))
+        if len(self._scratch) < n:
+            self._scratch = np.zeros((n, -(-n_bytes // 8) * 8), np.uint8)
+        row = 0
+        for part in parts:
+            self._scratch[row : row + len(part), :n_bytes] = part
+            row += len(part)
+        beyond = n_bytes * 8 - n_pixels
         if beyond:
-            padded[:, n_bytes - 1] &= np.uint8(0xFF >> beyond)
-        return padded.view('<u8').astype(np.uint64, copy=False)
+            self._scratch[:n, n_bytes - 1] &= np.uint8(0xFF >> beyond)
+        return self._scratch[:n].view('<u8').astype(np.uint64, copy=False)
+
+    def _parts(self, first: int, end: int) -> list[NDArray[np.uint8]]:
+        """Planes first to end, as far as they are kept, piece by piece."""
+        parts = (
+            piece.canonical[max(first - piece.first, 0) : max(end - piece.first, 0)] for piece in self._pieces
+        )
+        return [part for part in parts if len(part)]
 
 
 def planes_between(last: SpikeStream, following: SpikeStream) -> int:

@@ -20,6 +20,7 @@ from event_perception.io.codecs.spike_planes import SpikePacketCounts
 from event_perception.io.event_packets import EventPacketStream, PacketCounts, SpikePacketStream
 from event_perception.io.image_messages import depth_from_message, frame_from_message
 from event_perception.io.messages import camera_from_message, imu_from_message, twist_from_message
+from event_perception.io.packet_view import view_packet
 from event_perception.io.stamps import header_ns
 from event_perception.nodes.config import EVENT_PACKET, NodeConfig
 from event_perception.nodes.guard import guarded
@@ -74,7 +75,7 @@ class Inputs:
         self._subscribe_events()
         if spikes:
             quality = QoSProfile(depth=config.spikes_depth, reliability=ReliabilityPolicy.BEST_EFFORT)
-            node.create_subscription(EventPacket, 'spikes', self._guard(self._take_planes), quality)
+            node.create_subscription(EventPacket, 'spikes', self._guard(self._take_planes), quality, raw=True)
         self._subscribe_others()
 
     @property
@@ -141,8 +142,9 @@ class Inputs:
         self._statistics.count('events outside', array.outside)
         self._take_events(array.events, array.stamp_ns)
 
-    def _take_planes(self, message: EventPacket) -> None:
+    def _take_planes(self, serialized: bytes) -> None:
         self._one_camera('spikes')
+        message = view_packet(serialized)
         planes = self._spikes.push(message)
         self.frame_id = self._spikes.frame_id
         if planes is None:

@@ -1,6 +1,6 @@
 # Copyright 2026 The event_perception authors
 # SPDX-License-Identifier: Apache-2.0
-"""Comparing what a run wrote with a reference: angular velocity, trajectory, flow."""
+"""Comparing what a run wrote with a reference: angular velocity, trajectory, flow, images."""
 
 from pathlib import Path
 from typing import Any
@@ -23,7 +23,7 @@ def compare(directory: Path, reference: Path) -> dict[str, Any]:
         reference: A file or folder that ``find_reference`` knows.
 
     Returns:
-        A tree with the branches angular_velocity, trajectory and flow, as far as both sides have them.
+        A tree with the branches angular_velocity, trajectory, flow and images, as far as both sides have them.
 
     Raises:
         DataError: If the run has no results, or nothing can be compared.
@@ -42,6 +42,10 @@ def compare(directory: Path, reference: Path) -> dict[str, Any]:
         result['trajectory'] = trajectory_errors(truth.trajectory, directory / 'trajectory.tum')
     if truth.flow is not None and (directory / 'flow').is_dir():
         result['flow'] = _flow_errors(directory / 'flow', truth.flow)
+    if truth.images is not None and (directory / 'images').is_dir():
+        from event_perception.runs.compare_images import image_errors
+
+        result['images'] = image_errors(directory / 'images', truth.images)
     if not result:
         raise DataError(f'{directory} and {reference} have nothing in common that can be compared')
     return finite(result)

@@ -20,6 +20,7 @@ from event_perception.runs.folder import RunFolder, finite
 from event_perception.runs.report import write_report
 from event_perception.runs.stopwatch import Stopwatch
 from event_perception.runs.summary import Tally, summarise
+from event_perception.runs.video import write_video
 
 WARPED_EVERY = 25  # windows between two stored pairs of event images: pictures for the report, not data
 
@@ -74,6 +75,11 @@ def run_recording(
     with RunFolder(directory, config) as folder, log_to(folder.path / 'log.txt'):
         run = _Run(Pipeline(config, camera, observer=(stopwatch := Stopwatch())), folder, stopwatch)
         metrics = run.over(recording, stretch or Stretch(), progress)
+        if config.images.video:
+            linear = run.spike_planes > 0
+            metrics['outputs']['video_frames'] = write_video(
+                directory / 'images', directory / 'preview.avi', linear=linear
+            )
         folder.write_metrics(metrics)
     write_report(directory, title=f'Run over {path.name}')
     return finite(metrics)
@@ -87,6 +93,11 @@ class _Run:
         self._tally = Tally()
         self._first_ns: int | None = None
         self._last_ns = 0
+
+    @property
+    def spike_planes(self) -> int:
+        """Planes that came; their images are linear in light."""
+        return self._pipeline.counts.planes
 
     def over(self, recording: Recording, stretch: Stretch, progress: Progress | None) -> dict[str, Any]:
         """Process everything; returns the metrics."""

@@ -1,6 +1,6 @@
 # Copyright 2026 The event_perception authors
 # SPDX-License-Identifier: Apache-2.0
-"""What a run can be compared with, recognised by content: another run, trajectories, gyro files, flow."""
+"""What a run can be compared with, recognised by content: another run, trajectories, gyro files, flow, images."""
 
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -34,12 +34,13 @@ class AngularVelocity:
 
 @dataclass(frozen=True, eq=False)
 class Reference:
-    """What was found: any of angular velocity, a mean angular velocity, a trajectory file, flow files."""
+    """What was found: any of angular velocity, a mean angular velocity, a trajectory file, folders of flow, images."""
 
     omega: AngularVelocity | None = None
     mean_omega_rad_s: NDArray[np.float64] | None = None
     trajectory: Path | None = None
     flow: Path | None = None
+    images: Path | None = None
 
 
 def seconds(t_ns: NDArray[np.int64]) -> NDArray[np.float64]:
@@ -59,7 +60,7 @@ def find_reference(path: Path) -> Reference:
     if all(getattr(found, f.name) is None for f in fields(found)):
         raise DataError(
             f'{path} holds no reference; known: egomotion.csv, trajectory.tum or another TUM file, '
-            'groundtruth.txt, imu.txt, motion.txt, flow/*.npz'
+            'groundtruth.txt, imu.txt, motion.txt, flow/*.npz, images/<t_ns>.png or .npy'
         )
     return found
 
@@ -79,7 +80,14 @@ def _from_folder(folder: Path) -> Reference:
         np.loadtxt(mean).reshape(3) if mean.is_file() else None,
         trajectory,
         folder / 'flow' if (folder / 'flow').is_dir() else None,
+        next((place for place in (folder / 'images', folder) if image_files(place)), None),
     )
+
+
+def image_files(folder: Path) -> dict[int, Path]:
+    """Pictures of a folder that are named by their instants, ns to file; of two forms the float one."""
+    files = (path for kind in ('*.png', '*.npy') for path in folder.glob(kind))
+    return {int(path.stem): path for path in files if path.stem.isdigit()}
 
 
 def _from_file(path: Path) -> Reference:

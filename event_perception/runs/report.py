@@ -62,9 +62,22 @@ def write_report(
     return folder / 'report.html'
 
 
+def _spike_overview(metrics: dict[str, Any]) -> dict[str, Any]:
+    recording, processing = metrics['recording'], metrics['processing']
+    return {
+        'spike planes': recording['spike_planes'],
+        'duration, s': recording['duration_s'],
+        'processed at, planes/s': recording['spike_planes'] / max(processing['wall_s'], 1e-9),
+        'real-time factor': processing['real_time_factor'],
+        'images': metrics['outputs'].get('images'),
+    }
+
+
 def _overview(metrics: dict[str, Any]) -> dict[str, Any]:
     """The dozen figures that one looks for first."""
     windows, egomotion = metrics['windows'], metrics['egomotion']
+    if metrics['recording'].get('spike_planes'):
+        return _spike_overview(metrics)
     return {
         'events': metrics['recording']['events'],
         'duration, s': metrics['recording']['duration_s'],

@@ -6,11 +6,13 @@ Every plane needs light of its own. A frame is rendered whenever the image has m
 the planes nearest in time to it, so light is off by less than half of that motion.
 """
 
+import json
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
+import cv2
 import numpy as np
 import yaml
 from numpy.typing import NDArray
@@ -18,12 +20,13 @@ from numpy.typing import NDArray
 from event_perception.config import param
 from event_perception.errors import DataError
 from event_perception.io.spike_dat import dat_layout
-from event_perception.simulation.export import ExportConfig
+from event_perception.simulation.export import ExportConfig, instants
 from event_perception.simulation.sequence import SimulatedSequence
 from event_perception.simulation.spikes import SpikeEmulator, SpikeSensorConfig
 from event_perception.simulation.write_ecd import write_truth
 
 PLANES_AT_ONCE = 256
+SCALED = ('ati', 'tfp', 'tfi', 'tfi_k', 'stp', 'tvs')  # methods whose images spikes.yaml scales
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +44,7 @@ def write_spikes(
     config: ExportConfig | None = None,
     spikes: SpikeExportConfig | None = None,
 ) -> int:
-    """Write spikes.dat, spikes.yaml (what the file does not say itself) and the truth of ``write_truth``.
+    """Write spikes.dat, spikes.yaml (what the file does not say itself), the truth of ``write_truth`` and true images.
 
     Args:
         sequence: What to write; its light is linear, white = 1, whatever its DVS is.
@@ -64,6 +67,7 @@ def write_spikes(
     folder.mkdir(parents=True)
     (folder / 'spikes.yaml').write_text(_description(sequence, spikes), encoding='utf-8')
     write_truth(sequence, folder, config)
+    _write_images(sequence, folder, config or ExportConfig())
     emulator = SpikeEmulator(spikes.sensor, height=camera.height, width=camera.width)
     n = 0
     with (folder / 'spikes.dat').open('xb') as file:
@@ -103,7 +107,16 @@ def _description(sequence: SimulatedSequence, spikes: SpikeExportConfig) -> str:
     """A configuration file for ``run spikes.dat --config spikes.yaml``; the rest in comments."""
     sensor, camera = spikes.sensor, sequence.camera
     size = {'height': camera.height, 'width': camera.width, 'plane_period_ns': sensor.plane_period_ns}
-    return (
-        f'# {sequence.name}: plane k ends {sequence.start_ns} ns + k periods; kind {spikes.kind}; '
-        f'{sensor.gain:g} spikes a plane at white\n' + yaml.safe_dump({'spikes': size}, sort_keys=False)
-    )
+    known = size | {'kind': spikes.kind, 'gain': sensor.gain}
+    scale = {'output': {'full_scale_rate': 0.0}}  # the gain that the stream tells
+    tree = {'spikes': known, 'images': dict.fromkeys(SCALED, scale)}
+    header = f'# {sequence.name}: plane k ends {sequence.start_ns} ns + k periods; images show white as 1\n'
+    return header + yaml.safe_dump(json.loads(json.dumps(tree)), sort_keys=False)
+
+
+def _write_images(sequence: SimulatedSequence, folder: Path, config: ExportConfig) -> None:
+    """True light, linear, 16 bits, named by the time of the recording, which begins with its first plane."""
+    (folder / 'images').mkdir()
+    for t in instants(sequence, config.image_rate_hz):
+        value = np.rint(sequence.image(int(t)).value * 65535).astype(np.uint16)
+        cv2.imwrite(str(folder / 'images' / f'{int(t) - sequence.start_ns}.png'), value)
