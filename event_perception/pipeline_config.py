@@ -27,6 +27,7 @@ from event_perception.io import RecordingConfig
 from event_perception.motion import EgomotionConfig
 from event_perception.motion.gyro_prior import GyroConfig
 from event_perception.odometry.rotation import RotationOdometryConfig
+from event_perception.odometry.rotation_slam_config import RotationSlamConfig
 
 STAGES = ('egomotion', 'flow', 'images', 'odometry')
 """What a pipeline can put out; flow and odometry rest on egomotion."""
@@ -80,6 +81,7 @@ class OdometryStageConfig:
 
     method: str = param('rotation', 'Registered odometry.')
     rotation: RotationOdometryConfig = RotationOdometryConfig()
+    rotation_slam: RotationSlamConfig = RotationSlamConfig()
 
 
 @dataclass(frozen=True, slots=True)

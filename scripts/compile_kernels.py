@@ -13,6 +13,7 @@ from event_perception.simulation.warm_up import warm_up as warm_up_camera
 def main() -> None:
     """Perception, the simulated camera, and the scenes of the stand-in."""
     warm_up_pipeline(PipelineConfig())
+    warm_up_pipeline(build(PipelineConfig, {'odometry.method': 'rotation_slam'}))
     simulator = build(SimulatorConfig, SIMULATOR_DEFAULTS)
     warm_up_camera(simulator.stream, simulator.dvs, simulator.encoding, None)
     sequence = scenes.create('room', seed=0, duration_s=0.02)

@@ -92,6 +92,11 @@ class EgomotionEstimator:
         config = self.config
         return RotationVariance(grid, config.kernel, hessian=config.hessian, own_votes=config.own_votes)
 
+    @property
+    def acceleration_rad_s2(self) -> Vector:
+        """Angular acceleration of the last good window (3,), rad/s^2; zero if there is none."""
+        return self._history.acceleration()
+
     def reset(self) -> None:
         """Forget the past: the next window starts cold."""
         self._history.clear()

@@ -8,6 +8,7 @@ from event_perception.events import EventArray, SpikeStream
 from event_perception.io.codecs import decoders
 from event_perception.io.decode import decode_event_packet
 from event_perception.motion import CameraModel
+from event_perception.odometry import ODOMETRIES
 from event_perception.pipeline import Pipeline
 from event_perception.pipeline_config import PipelineConfig
 
@@ -26,6 +27,10 @@ def warm_up(config: PipelineConfig) -> None:
     pipeline.push(_noise(config))
     pipeline.push(_spike_noise(config))
     pipeline.finish()
+    # what noise does not reach
+    more = getattr(ODOMETRIES.load(config.odometry.method), 'warm_up', None)
+    if more is not None:
+        more(camera)
 
 
 def _spike_noise(config: PipelineConfig) -> SpikeStream:

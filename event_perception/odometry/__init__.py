@@ -13,7 +13,13 @@ if TYPE_CHECKING:
 
 __all__ = ['ODOMETRIES', 'Odometry', 'OdometryEstimate', 'create']
 
-ODOMETRIES = Registry('odometry', {'rotation': 'event_perception.odometry.rotation:RotationOdometry'})
+ODOMETRIES = Registry(
+    'odometry',
+    {
+        'rotation': 'event_perception.odometry.rotation:RotationOdometry',
+        'rotation_slam': 'event_perception.odometry.rotation_slam:RotationSlam',
+    },
+)
 
 
 def create(name: str, camera: 'CameraModel', **params: Any) -> Odometry:

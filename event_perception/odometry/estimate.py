@@ -3,7 +3,7 @@
 """Pose and velocity of the camera as a value, and the protocol of what estimates them."""
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,6 +25,8 @@ class OdometryEstimate:
         twist_covariance: (6, 6), order (v, omega), camera frame.
         tracking: Whether this instant rests on a measurement; if not, on extrapolation.
         reason: One short sentence.
+        status: 'tracking', 'degraded': going on without what usually corrects it, or 'lost'.
+        correction_rad: By how much this pose was turned against what motion alone predicted; a jump, if large.
     """
 
     t_ns: int
@@ -35,6 +37,8 @@ class OdometryEstimate:
     twist_covariance: NDArray[np.float64]
     tracking: bool
     reason: str
+    status: Literal['tracking', 'degraded', 'lost'] = 'tracking'
+    correction_rad: float = 0.0
 
 
 class Odometry(Protocol):

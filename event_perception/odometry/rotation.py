@@ -7,7 +7,7 @@ Position is not observed by a camera that is taken to turn only: it stays where 
 
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,6 +23,9 @@ from event_perception.odometry.rotation_error import RotationError, after_measur
 if TYPE_CHECKING:
     from event_perception.motion.camera import CameraModel
 
+LEAST_TURN_RAD = 2e-3  # a window that turns less does not tell how many events a radian gives
+EVENTS_GAIN = 0.05  # of the running mean of events per radian
+
 
 @dataclass(frozen=True, slots=True)
 class RotationOdometryConfig:
@@ -35,8 +38,9 @@ class RotationOdometryConfig:
         0.1, 'Time constant with which the rate decays while it is not measured, seconds.', ge=0.001, le=10.0
     )
     lost_rate_std_rad_s: float = param(
-        0.5, 'What the rate may be where egomotion did not converge, rad/s.', ge=1e-3, le=100.0
-    )
+        0.5, 'What the rate may be where egomotion did not converge, rad/s; less where events are few.',
+        ge=1e-3, le=100.0,
+    )  # fmt: skip
     rest_rate_std_rad_s: float = param(
         0.02, 'What the rate may be where no events come at all, rad/s; the last rate adds to it.',
         ge=1e-4, le=100.0,
@@ -84,9 +88,25 @@ class RotationOdometry:
         self._R = np.eye(3)
         self._omega = np.zeros(3)
         self._tracking = False
+        self._events_per_rad: float | None = None
         self._error = RotationError(
             self.config.start_std_rad**2 * np.eye(3), none, self.config.lost_rate_std_rad_s**2 * np.eye(3)
         )
+
+    @property
+    def orientation(self) -> NDArray[np.float64]:
+        """R_odom_camera (3, 3)."""
+        return self._R.copy()
+
+    @property
+    def orientation_covariance(self) -> NDArray[np.float64]:
+        """Of the orientation, about the axes of the odometry frame (3, 3), rad^2."""
+        return self._error.orientation.copy()
+
+    def correct(self, R: NDArray[np.float64], covariance: NDArray[np.float64]) -> None:
+        """Take over an orientation that is known from elsewhere, with its covariance in odometry axes."""
+        self._R = np.array(R, np.float64)
+        self._error = RotationError(np.array(covariance), np.zeros((3, 3)), self._error.rate)
 
     def update(
         self,
@@ -102,7 +122,7 @@ class RotationOdometry:
         """
         dt_s = self._elapsed_s(window.t_ref_ns)
         if not egomotion.converged:
-            self._predict(dt_s, self.config.lost_rate_std_rad_s)
+            self._predict(dt_s, self._possible_rate(window))
         elif self._t_ns is None:
             self._take(egomotion)
         elif dt_s > self.config.max_gap_s:
@@ -111,7 +131,22 @@ class RotationOdometry:
         else:
             self._join(dt_s, egomotion)
         self._t_ns, self._tracking = window.t_ref_ns, egomotion.converged
+        self._learn_rate_of_events(egomotion)
         return self._estimate(window.t_ref_ns, egomotion.reason)
+
+    def _learn_rate_of_events(self, egomotion: EgomotionResult) -> None:
+        """Events per radian of rotation, a running mean over windows that show one."""
+        turned = float(np.linalg.norm(egomotion.omega)) * (egomotion.t1_ns - egomotion.t0_ns) * 1e-9
+        if egomotion.converged and turned > LEAST_TURN_RAD and egomotion.n_events:
+            here, before = egomotion.n_events / turned, self._events_per_rad
+            self._events_per_rad = here if before is None else before + EVENTS_GAIN * (here - before)
+
+    def _possible_rate(self, window: EventWindow) -> float:
+        """What the rate may be without an estimate: few events do not come from a fast motion."""
+        lost, rest = self.config.lost_rate_std_rad_s, self.config.rest_rate_std_rad_s
+        if self._events_per_rad is None or window.duration_s <= 0:
+            return lost
+        return min(lost, rest + len(window) / (self._events_per_rad * window.duration_s))
 
     def _elapsed_s(self, t_ns: int) -> float:
         if self._t_ns is None:
@@ -165,7 +200,10 @@ class RotationOdometry:
         pose[3:, 3:] = self._error.orientation
         twist[:3, :3] = self.config.velocity_std_m_s**2 * np.eye(3)
         twist[3:, 3:] = self._error.rate
-        return OdometryEstimate(t_ns, T, pose, np.zeros(3), self._omega.copy(), twist, self._tracking, reason)
+        status: Literal['tracking', 'degraded'] = 'tracking' if self._tracking else 'degraded'
+        return OdometryEstimate(
+            t_ns, T, pose, np.zeros(3), self._omega.copy(), twist, self._tracking, reason, status
+        )
 
 
 def rotation_between(
