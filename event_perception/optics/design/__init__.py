@@ -11,5 +11,6 @@ DESIGNS = Registry(
     'design',
     {
         'lens': 'event_perception.optics.design.lens:LensDesign',
+        'mount': 'event_perception.optics.design.mount:MountDesign',
     },
 )

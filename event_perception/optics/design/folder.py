@@ -61,12 +61,10 @@ class DesignFolder:
 
     def forget_from(self, step: int) -> None:
         """Drop rows of steps that the checkpoint does not know."""
-        columns = self.history()
-        (self.path / 'history.csv').unlink(missing_ok=True)
-        for values in zip(*columns.values()):
-            row = dict(zip(columns, values))
-            if row['step'] < step:
-                self.add(row)
+        file = self.path / 'history.csv'
+        if file.exists():
+            header, *rows = file.read_text().splitlines(keepends=True)
+            file.write_text(header + ''.join(row for row in rows if int(row.partition(',')[0]) < step))
 
     def write_metrics(self, metrics: dict[str, Any]) -> None:
         """Write ``metrics.json``."""

@@ -45,7 +45,7 @@ class LensDesignConfig:
     pixel_um: float = param(20.0, 'Pixel pitch: unit of the spots, um.', ge=0.1, le=1000.0)
     focal_length_mm: float = param(0.0, 'Wanted focal length, mm; 0: the nominal one of the lens.', ge=0.0)
     focal_length_weight: float = param(
-        1e4, 'Weight of the squared relative error of the focal length.', ge=0.0
+        1e6, 'Weight of the squared relative error of the focal length.', ge=0.0
     )
     thickness_weight: float = param(10.0, 'Weight of squared thickness below the least, 1/mm^2.', ge=0.0)
     least_gap_mm: float = param(

@@ -28,6 +28,7 @@ class DesignLoopConfig:
     keep: Literal['best', 'last'] = param('best', 'Result: values of the lowest loss, or of the last step.')
     checkpoint_every: int = param(20, 'Steps between checkpoints.', ge=1)
     rejections: int = param(20, 'Impossible steps (all rays lost, ...) to halve before giving up.', ge=0)
+    threads: int = param(1, 'Threads of torch; more wait for each other in small problems.', ge=1, le=256)
     seed: int = param(0, 'Seed of torch at every step, together with its number.', ge=0)
 
 

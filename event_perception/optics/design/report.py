@@ -36,7 +36,9 @@ def write_design_report(
     for before, after in zip(start.pictures, end.pictures):
         page.figures([_titled(before, 'start'), _titled(after, 'result')])
     page.heading('Curves')
-    page.figures([(picture, '') for picture in _curves(history, loss_name)])
+    curves = [(picture, '') for picture in _curves(history, loss_name)]
+    for k in range(0, len(curves), 2):
+        page.figures(curves[k : k + 2])
     page.heading('Environment')
     page.table(json.loads((folder.path / 'environment.json').read_text()))
     page.write(folder.path / 'report.html')

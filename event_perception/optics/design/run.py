@@ -2,11 +2,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """``event-perception design``: a configuration file to a folder with result and report."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import make_dataclass
 from pathlib import Path
 from typing import Any
 
+import torch
 from safetensors.torch import save_file
 
 from event_perception.config import build, parse, update
@@ -68,6 +70,18 @@ def run_design(
         DataError: If the folder holds something else, or the design is impossible.
     """
     problem = DESIGNS.load(name)(getattr(config, name))
+    with _threads(config.loop.threads):
+        return _run(name, problem, output, config, progress, stop)
+
+
+def _run(
+    name: str,
+    problem: Any,
+    output: Path,
+    config: Any,
+    progress: Callable[[str], None] | None,
+    stop: Callable[[], bool],
+) -> dict[str, Any]:
     start = problem.assess(
         problem.start()
     )  # before anything is written: an impossible start is an error, no folder
@@ -88,6 +102,16 @@ def run_design(
     folder.write_metrics(metrics)
     write_design_report(folder, result, start, end, title=f'Design of a {name}')
     return metrics
+
+
+@contextmanager
+def _threads(count: int) -> Iterator[None]:
+    before = torch.get_num_threads()
+    torch.set_num_threads(count)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 def _config_type(name: str) -> Any:
