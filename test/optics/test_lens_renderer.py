@@ -51,15 +51,15 @@ def inner(image):
     return image[..., EDGE:-EDGE, EDGE:-EDGE]
 
 
-@pytest.mark.parametrize('shift_mm', [0.0, 4.0])
-def test_the_image_is_that_of_tracing_every_pixel(shift_mm):
+@pytest.mark.parametrize('shift_mm, blur', [(0.0, 2e-3), (4.0, 2e-2)])
+def test_the_image_is_that_of_tracing_every_pixel(shift_mm, blur):
     lens, scene = green(defocused(shipped_lens('cooke_triplet'), shift_mm)), waves()
     fast = LensRenderer(lens, CAMERA, CONFIG)
     slow = RayTracedRenderer(lens, CAMERA, rays=144, exposure_pupil_mm=fast.exposure_pupil_mm).render(scene)
     difference = inner(fast.render(scene) - slow)
     assert float(difference.square().mean().sqrt()) < 2e-3  # of light 1.5 with waves of 0.25 rms
     assert (
-        float(inner(slow - scene * fast.light).square().mean().sqrt()) > 4e-3
+        float(inner(slow - scene * fast.light).square().mean().sqrt()) > blur
     )  # not the same as no lens at all
 
 
