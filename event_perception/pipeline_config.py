@@ -20,6 +20,7 @@ from event_perception.images.ssml import SsmlConfig
 from event_perception.images.stir import StirConfig
 from event_perception.images.stp import StpConfig
 from event_perception.images.tfi import TfiConfig
+from event_perception.images.tfi_adaptive import TfiAdaptiveConfig
 from event_perception.images.tfi_k import TfiKConfig
 from event_perception.images.tfp import TfpConfig
 from event_perception.images.tvs import TvsConfig
@@ -69,6 +70,7 @@ class ImagesStageConfig:
     tfp: TfpConfig = TfpConfig()
     tfi: TfiConfig = TfiConfig()
     tfi_k: TfiKConfig = TfiKConfig()
+    tfi_adaptive: TfiAdaptiveConfig = TfiAdaptiveConfig()
     stp: StpConfig = StpConfig()
     tvs: TvsConfig = TvsConfig()
     ssml: SsmlConfig = SsmlConfig()

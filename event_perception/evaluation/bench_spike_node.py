@@ -26,6 +26,7 @@ HEIGHT, WIDTH, N_PLANES, PERIOD_NS = 250, 400, 2000, 50_000
 GAIN, SWING_PX = 0.6, 60  # there and back within the file, so that it can be played round and round
 METHODS: dict[str, dict[str, Any]] = {
     'tfp': {},
+    'tfi_adaptive': {},
     'tfi_k': {},
     'stp': {},
     'ati': {},

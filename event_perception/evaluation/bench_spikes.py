@@ -192,6 +192,7 @@ def _image_times(stream: SpikeStream) -> dict[str, float]:
         'tfp': ('tfp', {}),
         'tfi': ('tfi', {}),
         'tfi_3': ('tfi_k', {}),
+        'tfi_adaptive': ('tfi_adaptive', {}),
         'tvs': ('tvs', {}),
         'tvs_hybrid': ('tvs', {'mode': 'hybrid'}),
         'ati_fixed_20_21': ('ati', {'window': 'fixed', 'search_planes': 20, 'max_intervals': 6}),

@@ -21,6 +21,7 @@ RECONSTRUCTORS = Registry(
         'stir': 'event_perception.images.stir:StirReconstructor',
         'stp': 'event_perception.images.stp:Stp',
         'tfi': 'event_perception.images.tfi:Tfi',
+        'tfi_adaptive': 'event_perception.images.tfi_adaptive:TfiAdaptive',
         'tfi_k': 'event_perception.images.tfi_k:TfiK',
         'tfp': 'event_perception.images.tfp:Tfp',
         'tvs': 'event_perception.images.tvs:Tvs',

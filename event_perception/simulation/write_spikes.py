@@ -26,7 +26,15 @@ from event_perception.simulation.spikes import SpikeEmulator, SpikeSensorConfig
 from event_perception.simulation.write_ecd import write_truth
 
 PLANES_AT_ONCE = 256
-SCALED = ('ati', 'tfp', 'tfi', 'tfi_k', 'stp', 'tvs')  # methods whose images spikes.yaml scales
+SCALED = (
+    'ati',
+    'tfp',
+    'tfi',
+    'tfi_adaptive',
+    'tfi_k',
+    'stp',
+    'tvs',
+)  # methods whose images spikes.yaml scales
 
 
 @dataclass(frozen=True, slots=True)

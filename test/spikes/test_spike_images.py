@@ -20,6 +20,7 @@ METHODS = {
     'tfp causal': {'mode': 'causal', 'window_planes': 12},
     'tfi': {},
     'tfi causal': {'mode': 'causal'},
+    'tfi_adaptive': {},
     'tfi_k': {},
     'tfi_k causal': {'mode': 'causal', 'intervals': 2},
     'stp': {},
@@ -140,6 +141,14 @@ def plain_ati(s, c, W=21, most=14):
     return n * n / sum(spans[:n])
 
 
+def plain_adaptive(s, c, window=11, most=5):
+    back = c - np.flatnonzero(s[: c + 1])[::-1]
+    if len(back) < 2:
+        return len(back) / (c + 1)
+    n = max(k for k in range(1, min(most, len(back) - 1) + 1) if k == 1 or back[k] <= window)
+    return min(n / (back[n] - back[0]), 1 / max(back[0], 1))
+
+
 PLAIN = {
     'tfp': lambda s, c: plain_tfp(s, c, c - 15, c + 16),
     'tfp causal': lambda s, c: plain_tfp(s, c, c - 11, c + 1),
@@ -147,6 +156,7 @@ PLAIN = {
     'tfi causal': lambda s, c: plain_causal(s, c, 1),
     'tfi_k': lambda s, c: plain_intervals(s, c, 3),
     'tfi_k causal': lambda s, c: plain_causal(s, c, 2),
+    'tfi_adaptive': plain_adaptive,
     'stp': plain_stp,
     'tvs': plain_tvs,
     'tvs threshold': lambda s, c: plain_threshold(s[: c + 1]),
@@ -203,7 +213,7 @@ def test_images_in_between_do_not_change_later_images(case):
     np.testing.assert_array_equal(often.rate(99 * PERIOD), expected)
 
 
-CONSTANT = [case for case in METHODS if case.split()[0] in ('tfi', 'tfi_k', 'stp', 'ati')]
+CONSTANT = [case for case in METHODS if case.split()[0] in ('tfi', 'tfi_adaptive', 'tfi_k', 'stp', 'ati')]
 
 
 @pytest.mark.parametrize('case', CONSTANT)

@@ -115,6 +115,7 @@ BARS = {  # method, parameters: PSNR dB and SSIM that two clips must reach on av
     'tfi_k 3': ('tfi_k', {}, 29.4, 0.81),
     'tfi_k 5': ('tfi_k', {'intervals': 5}, 29.7, 0.83),
     'tfi_k 3 causal': ('tfi_k', {'mode': 'causal'}, 25.1, 0.67),
+    'tfi_adaptive': ('tfi_adaptive', {}, 26.2, 0.71),
     'stp': ('stp', {}, 25.7, 0.70),
     'tvs': ('tvs', {}, 27.2, 0.75),
     'ati fixed': ('ati', {'window': 'fixed', 'search_planes': 20, 'max_intervals': 6}, 32.2, 0.895),
