@@ -280,6 +280,11 @@ class RotationSlam:
         covariance[3:, 3:] = self._front.orientation_covariance + self._anchor_variance * np.eye(3)
         turned = float(np.linalg.norm(so3_log(predicted.T_odom_camera[:3, :3].T @ R)))
         return replace(
-            predicted, T_odom_camera=T, pose_covariance=covariance, tracking=status == 'tracking', reason=reason,
-            status=status, correction_rad=turned,
-        )  # fmt: skip
+            predicted,
+            T_odom_camera=T,
+            pose_covariance=covariance,
+            tracking=predicted.tracking and status != 'lost',
+            reason=reason,
+            status=status,
+            correction_rad=turned,
+        )
