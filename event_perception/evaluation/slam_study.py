@@ -94,7 +94,7 @@ def study(
     return table | (_raw_and_weak(sequence, early, results) if early else {})
 
 
-def _of_rates(sequence: SimulatedSequence, results: list[EgomotionResult]) -> dict[str, float]:
+def _of_rates(sequence: SimulatedSequence, results: list[EgomotionResult]) -> dict[str, Any]:
     truth = sequence.omega([r.t_ref_ns for r in results])
     good = np.array([r.converged for r in results])
     error = np.array([r.omega for r in results]) - truth
