@@ -23,8 +23,9 @@ def files(pattern):
 
 
 def package_files():
-    """Bundled recordings and lenses, relative to the package."""
+    """Bundled recordings, lenses and parameters, relative to the package."""
     paths = files(f'{NAME}/recordings/**/*') + files(f'{NAME}/optics/lenses/*.yaml')
+    paths += files(f'{NAME}/evaluation/*.npz')
     return [str(Path(path).relative_to(NAME)) for path in paths]
 
 
