@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Feeding a reconstructor and reading it at regular instants, however the stream is cut into pieces."""
 
-from dataclasses import is_dataclass
+from dataclasses import asdict, is_dataclass
 from typing import Any
 
 import numpy as np
@@ -103,6 +103,12 @@ class SpikeImageStage:
             self._next_ns = -(-spikes.start_ns // self._period_ns) * self._period_ns
         seen_ns = spikes.next_ns - self._lookahead_planes * spikes.plane_period_ns
         return outputs + self._read_before(seen_ns, read)
+
+    @property
+    def sources(self) -> dict[str, int]:
+        """How a learned method made its images: by its network, or by another method and why; else empty."""
+        made = getattr(self._reconstructor, 'images', None)
+        return asdict(made) if is_dataclass(made) and not isinstance(made, type) else {}
 
     def finish(self) -> list[ReconstructedImage]:
         """The images whose future did not come any more."""

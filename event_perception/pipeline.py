@@ -76,6 +76,7 @@ class PipelineCounts:
     converged: int = 0
     evaluations: int = 0
     images: int = 0
+    image_sources: dict[str, int] = field(default_factory=dict)
     flow_skipped: int = 0
     depth_dropped: int = 0
     resets: int = 0
@@ -199,12 +200,14 @@ class Pipeline:
             )
         self.counts.planes += len(spikes)
         yield from self._timed('images', spikes, self._spikes.push, self._wants('images'))
+        self.counts.image_sources = self._spikes.sources
 
     def finish(self) -> list[Output]:
         """Close the open window, and read the images that wait for spikes to come, at the end of a recording."""
         outputs = list(self._through_windows(self._slicer.flush()))
         if self._spikes is not None and self._wants('images'):
             outputs += self._spikes.finish()
+            self.counts.image_sources = self._spikes.sources
         self.counts.slicer = self._slicer.counts
         return outputs
 

@@ -23,6 +23,7 @@ LOSSES = {
     'planes dropped': 'overload: spike planes dropped',
     'planes missing': 'spike planes lost on the way',
     'planes refused': 'spike planes refused by the pipeline',
+    'images outside light': 'light other than the network knows: images by ati',
     'messages not published': 'messages not published',
 }
 """Totals whose growth is a problem, and how it is said."""
@@ -105,6 +106,9 @@ class Diagnostics:
             'planes missing': packets.missing_planes,
             'plane gaps': packets.gaps,
             'packets refused': packets.rejected,
+            **{
+                f'images {how.replace("_", " ")}': n for how, n in self._pipeline.counts.image_sources.items()
+            },
         }
 
     def _rates(self, totals: dict[str, int]) -> dict[str, Any]:

@@ -74,6 +74,7 @@ def summarise(
         },
         'egomotion': tally.egomotion(),
         'outputs': dict(tally.outputs),
+        **({'image_sources': counts.image_sources} if counts.image_sources else {}),
         'events': asdict(counts.slicer),
         'stages': stopwatch.summary(),
     }

@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from event_perception import images
+from event_perception.config import update
 from event_perception.errors import ConfigError, DataError
 from event_perception.events import PlaneLayout, SpikeStream
 from event_perception.images.networks.simple import SimpleNetwork
@@ -16,6 +17,8 @@ from event_perception.learning.checkpoints import save_weights
 from event_perception.learning.plan import make_plan
 from event_perception.learning.training import train
 from event_perception.learning.training_folder import description
+from event_perception.pipeline import Pipeline
+from event_perception.pipeline_config import PipelineConfig
 
 PERIOD = 25_000
 HEIGHT, WIDTH = 18, 22
@@ -187,3 +190,18 @@ def test_training_lowers_the_loss_and_its_weights_make_images(method, tmp_path):
     reconstructor.push(stream(0.3)[1])
     reconstructor.image(100 * PERIOD)
     assert reconstructor.images.by_network == 1
+
+
+def test_a_pipeline_counts_how_images_came_about(tmp_path):
+    write_weights(tmp_path / 'w.safetensors', 'ssml')
+    settings = {
+        'stages': ('images',),
+        'images.spike_method': 'ssml',
+        'images.ssml.weights': str(tmp_path / 'w.safetensors'),
+        'images.period_s': 0.001,
+    }
+    pipeline = Pipeline(update(PipelineConfig(), settings))
+    outputs = [*pipeline.push(stream(0.3)[1]), *pipeline.finish()]
+    assert [image.t_ns for image in outputs] == [0, 1_000_000, 2_000_000, 3_000_000, 4_000_000]
+    # 40 planes apart, of 200; 47 are needed to either side.
+    assert pipeline.counts.image_sources == {'by_network': 2, 'outside_light': 0, 'too_few_planes': 3}
