@@ -10,6 +10,7 @@ import numpy as np
 from event_perception import images
 from event_perception.config import flatten
 from event_perception.events import EventArray, FrameImage, SpikeStream
+from event_perception.flow.field import FlowField
 from event_perception.images.frame import ReconstructedImage
 from event_perception.images.spike_history import planes_between
 from event_perception.pipeline_config import PipelineConfig
@@ -26,6 +27,7 @@ class ImageStage:
             name, height=height, width=width, **method_parameters(config.images, name)
         )
         self._period_ns = round(config.images.period_s * 1e9)
+        self._lookahead_ns = round(getattr(self._reconstructor, 'lookahead_s', 0.0) * 1e9)
         self._disorder_ns = round(config.window.max_disorder_s * 1e9)
         self._next_ns: int | None = None
         self._newest_ns = 0
@@ -42,8 +44,8 @@ class ImageStage:
         next_ns, start = self._aligned(int(events.t_ns[0])), 0
         self._newest_ns = int(events.t_ns.max())
         outputs: list[ReconstructedImage] = []
-        while next_ns <= self._newest_ns:
-            stop = start + int(np.argmax(events.t_ns[start:] >= next_ns))
+        while next_ns + self._lookahead_ns <= self._newest_ns:
+            stop = start + int(np.argmax(events.t_ns[start:] >= next_ns + self._lookahead_ns))
             self._reconstructor.push(events[start:stop])
             if read:
                 outputs.append(ReconstructedImage(next_ns, self._reconstructor.image(next_ns)))
@@ -57,6 +59,22 @@ class ImageStage:
         push_frame = getattr(self._reconstructor, 'push_frame', None)
         if push_frame is not None:
             push_frame(frame)
+
+    @property
+    def wants_flow(self) -> bool:
+        """Whether the method lives on the flow of the flow stage."""
+        return bool(getattr(self._reconstructor, 'wants_flow', False))
+
+    def push_flow(self, flow: FlowField) -> None:
+        """Hand the flow of a window to a method that lives on it, before the events of its time."""
+        if self.wants_flow:
+            self._reconstructor.push_flow(flow)  # type: ignore[attr-defined]
+
+    @property
+    def steps(self) -> tuple[int, int]:
+        """Steps along the flow that the method made, and how many of them without flow."""
+        method = self._reconstructor
+        return getattr(method, 'steps', 0), getattr(method, 'steps_without_flow', 0)
 
     def _aligned(self, first_ns: int) -> int:
         """The next instant to read; after a jump in time, the first multiple of the period behind it."""

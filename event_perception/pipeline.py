@@ -78,6 +78,8 @@ class PipelineCounts:
     images: int = 0
     image_sources: dict[str, int] = field(default_factory=dict)
     flow_skipped: int = 0
+    image_steps: int = 0
+    image_steps_without_flow: int = 0
     depth_dropped: int = 0
     resets: int = 0
     slicer: SlicerCounts = field(default_factory=SlicerCounts)
@@ -183,6 +185,7 @@ class Pipeline:
         yield from self._through_windows(self._slicer.push(events))
         if self._images is not None:
             yield from self._timed('images', events, self._images.push, self._wants('images'))
+            self.counts.image_steps, self.counts.image_steps_without_flow = self._images.steps
         self.counts.slicer = self._slicer.counts
 
     def _planes(self, spikes: SpikeStream) -> Iterator[Output]:
@@ -269,7 +272,8 @@ class Pipeline:
             self.counts.windows_without_camera += 1
             return
         self._flow.remember(window)
-        if not self._wants('egomotion', 'flow', 'odometry', 'warped'):
+        images_want_flow = self._images is not None and self._images.wants_flow and self._wants('images')
+        if not (self._wants('egomotion', 'flow', 'odometry', 'warped') or images_want_flow):
             return
         egomotion = self._egomotion(window)
         if self._wants('egomotion'):
@@ -278,8 +282,12 @@ class Pipeline:
         if self._wants('odometry'):
             imu = tuple(s for s in self._imu if s.t_ns < window.t1_ns)
             yield self._timed('odometry', window, self._odometry.update, egomotion, depth, imu)
-        if self._wants('flow') and self._flow.is_due(window):
-            yield self._timed('flow', window, self._flow.update, egomotion, depth)
+        if (self._wants('flow') or images_want_flow) and self._flow.is_due(window):
+            flow_field = self._timed('flow', window, self._flow.update, egomotion, depth)
+            if self._images is not None:
+                self._images.push_flow(flow_field)
+            if self._wants('flow'):
+                yield flow_field
         self.counts.flow_skipped = self._flow.skipped
         if self._wants('warped'):
             yield self._timed('warped', window, self._warped, egomotion)

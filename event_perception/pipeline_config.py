@@ -8,6 +8,7 @@ from typing import Literal
 from event_perception.config import param
 from event_perception.errors import ConfigError
 from event_perception.events import WindowConfig
+from event_perception.flow.affine import AffineFlowConfig
 from event_perception.flow.motion_field import MotionFieldConfig
 from event_perception.flow.network_config import NetworkFlowConfig
 from event_perception.flow.residual_config import ResidualConfig
@@ -15,6 +16,7 @@ from event_perception.flow.tiles_config import TilesConfig
 from event_perception.flow.window import FlowWindowConfig
 from event_perception.images.ati import AtiConfig
 from event_perception.images.complementary import ComplementaryConfig
+from event_perception.images.gradient import GradientConfig
 from event_perception.images.highpass import HighpassConfig
 from event_perception.images.ssml import SsmlConfig
 from event_perception.images.stir import StirConfig
@@ -51,6 +53,7 @@ class FlowStageConfig:
     tiles: TilesConfig = TilesConfig()
     network: NetworkFlowConfig = NetworkFlowConfig()
     residual: ResidualConfig = ResidualConfig()
+    affine: AffineFlowConfig = AffineFlowConfig()
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +69,7 @@ class ImagesStageConfig:
     video: bool = param(True, 'Whether `run` also writes a video of the images, preview.avi (Motion JPEG).')
     highpass: HighpassConfig = HighpassConfig()
     complementary: ComplementaryConfig = ComplementaryConfig()
+    gradient: GradientConfig = GradientConfig()
     ati: AtiConfig = AtiConfig()
     tfp: TfpConfig = TfpConfig()
     tfi: TfiConfig = TfiConfig()

@@ -5,7 +5,7 @@
 from event_perception.config import build
 from event_perception.nodes.sim_config import SIMULATOR_DEFAULTS, SimulatorConfig
 from event_perception.nodes.warm_up import warm_up as warm_up_pipeline
-from event_perception.pipeline_config import PipelineConfig
+from event_perception.pipeline_config import ImagesStageConfig, PipelineConfig
 from event_perception.simulation import scenes
 from event_perception.simulation.warm_up import warm_up as warm_up_camera
 
@@ -14,6 +14,7 @@ def main() -> None:
     """Perception, the simulated camera, and the scenes of the stand-in."""
     warm_up_pipeline(PipelineConfig())
     warm_up_pipeline(build(PipelineConfig, {'odometry.method': 'rotation_slam'}))
+    warm_up_pipeline(PipelineConfig(images=ImagesStageConfig(method='gradient')))
     simulator = build(SimulatorConfig, SIMULATOR_DEFAULTS)
     warm_up_camera(simulator.stream, simulator.dvs, simulator.encoding, None)
     sequence = scenes.create('room', seed=0, duration_s=0.02)

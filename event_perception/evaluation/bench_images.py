@@ -7,18 +7,22 @@ from pathlib import Path
 from time import perf_counter
 from typing import Any
 
+import cv2
 import numpy as np
 from numba import njit
 
 from event_perception import images
-from event_perception.evaluation.tags import tag_score
-from event_perception.events import EventArray, FrameImage, concatenate
+from event_perception.evaluation.tags import SampleSource, tag_score
+from event_perception.events import EventArray, EventWindow, FrameImage, concatenate
+from event_perception.flow.affine import AffineFlow
 from event_perception.flow.motion_field import MotionField
+from event_perception.images.flow_track import ideal_camera
 from event_perception.io import open_recording
 from event_perception.motion.camera import CameraModel
 
 RECORDING = Path(__file__).resolve().parent.parent / 'recordings' / 'apriltags'
 REPEATS = 9
+PERIOD_NS = 10_000_000
 
 
 def bench_images() -> dict[str, Any]:
@@ -32,7 +36,47 @@ def bench_images() -> dict[str, Any]:
         'highpass': _filter('highpass', events, bare_ns),
         'complementary': _filter('complementary', events, bare_ns),
         'flow_from_egomotion_ms': _flow_ms(events),
-        'tags': tag_score(recording, 'highpass').summary(),
+        'gradient': _gradient_ms(events),
+        'tags': _tags(recording),
+    }
+
+
+def _tags(recording: SampleSource) -> dict[str, Any]:
+    """Tags read in the images of each method, and the worst instant of `gradient` beside `highpass`."""
+    highpass, gradient = tag_score(recording, 'highpass'), tag_score(recording, 'gradient')
+    late = tag_score(recording, 'gradient', latency_s=0.02)
+    return {
+        'detector': f'OpenCV {cv2.__version__}',
+        'highpass': highpass.summary(),
+        'gradient': gradient.summary()
+        | {'fewest_more_than_highpass': int((gradient.count - highpass.count).min())},
+        'gradient_20_ms_late': late.summary(),
+    }
+
+
+def _gradient_ms(events: EventArray) -> dict[str, float]:
+    """Medians over the images of one pass at 100 Hz: with the flow inside, and without its share."""
+    reconstructor = images.create('gradient', height=events.height, width=events.width)
+    start_ns, done, frame_s, flow_s = int(events.t_ns[0]), 0, [], []
+    estimator = AffineFlow(None, ideal_camera(events.height, events.width))
+    for k in range(1, int((events.t_ns[-1] - start_ns) // PERIOD_NS)):
+        t_ns = start_ns + k * PERIOD_NS
+        stop = int(np.searchsorted(events.t_ns, t_ns))
+        window = EventWindow.from_events(events[done:stop], t0_ns=t_ns - PERIOD_NS, t1_ns=t_ns)
+        begin = perf_counter()
+        estimator.update(window)
+        middle = perf_counter()
+        reconstructor.push(events[done:stop])
+        reconstructor.image(t_ns)
+        frame_s.append(perf_counter() - middle)
+        flow_s.append(middle - begin)
+        done = stop
+    with_flow, alone = np.array(frame_s[1:]) * 1e3, np.array(frame_s[1:]) * 1e3 - np.array(flow_s[1:]) * 1e3
+    return {
+        'image_with_flow_ms': float(np.median(with_flow)),
+        'image_with_flow_p95_ms': float(np.percentile(with_flow, 95)),
+        'image_without_flow_ms': float(np.median(alone)),
+        'flow_ms': float(np.median(flow_s[1:])) * 1e3,
     }
 
 

@@ -90,6 +90,7 @@ class TagScore:
             'images': int(self.count.size),
             'best': self.best,
             'mean': self.mean,
+            'images_with_all': self.images_with(len(self.seen_ids)) if self.seen_ids else 0,
             'first_s': self.first_s,
             'seen_ids': list(self.seen_ids),
         }
@@ -182,18 +183,19 @@ def images_of(
     """
     reconstructor = None
     period_ns, next_index = round(period_s * 1e9), 1
-    start_ns = 0
+    start_ns = ahead_ns = 0
     for events in recording.samples():
         if not isinstance(events, EventArray) or not len(events):
             continue
         if reconstructor is None:
             reconstructor = images.create(method, height=events.height, width=events.width, **params)
             start_ns = int(events.t_ns[0])
+            ahead_ns = round(getattr(reconstructor, 'lookahead_s', 0.0) * 1e9)
         done = 0
-        while (t_ns := start_ns + next_index * period_ns) <= events.t_ns[-1]:
+        while (t_ns := start_ns + next_index * period_ns) + ahead_ns <= events.t_ns[-1]:
             if t_ns - start_ns > round(stop_s * 1e9):
                 return
-            stop = int(np.searchsorted(events.t_ns, t_ns))
+            stop = int(np.searchsorted(events.t_ns, t_ns + ahead_ns))
             reconstructor.push(events[done:stop])
             yield (t_ns - start_ns) * 1e-9, reconstructor.image(t_ns)
             done, next_index = stop, next_index + 1

@@ -16,6 +16,7 @@ __all__ = ['FLOW_ESTIMATORS', 'FlowEstimator', 'FlowField', 'create']
 FLOW_ESTIMATORS = Registry(
     'flow',
     {
+        'affine': 'event_perception.flow.affine:AffineFlow',
         'motion_field': 'event_perception.flow.motion_field:MotionField',
         'network': 'event_perception.flow.network_flow:NetworkFlow',
         'residual': 'event_perception.flow.residual:ResidualFlow',

@@ -15,6 +15,7 @@ RECONSTRUCTORS = Registry(
     'reconstructor',
     {
         'complementary': 'event_perception.images.complementary:ComplementaryFilter',
+        'gradient': 'event_perception.images.gradient:GradientReconstructor',
         'highpass': 'event_perception.images.highpass:HighpassFilter',
         'ati': 'event_perception.images.ati:Ati',
         'ssml': 'event_perception.images.ssml:Ssml',

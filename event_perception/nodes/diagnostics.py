@@ -133,6 +133,9 @@ class Diagnostics:
         counts = self._pipeline.counts
         return {
             'converged (%)': 100 * counts.converged_share,
+            'image steps without flow (%)': 100
+            * counts.image_steps_without_flow
+            / max(counts.image_steps, 1),
             'evaluations per window': counts.evaluations / max(counts.windows, 1),
         }
 

@@ -73,6 +73,10 @@ def summarise(
             'converged_share': counts.converged_share,
         },
         'egomotion': tally.egomotion(),
+        'images': {
+            'steps_along_flow': counts.image_steps,
+            'steps_without_flow': counts.image_steps_without_flow,
+        },
         'outputs': dict(tally.outputs),
         **({'image_sources': counts.image_sources} if counts.image_sources else {}),
         'events': asdict(counts.slicer),
