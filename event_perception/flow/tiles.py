@@ -97,7 +97,7 @@ class TileFlow:
             self.reset()
             return nothing(window.t_ref_ns, self._shape)
         self.latest = self._solve(events, window)
-        self.speed_px_s = median_speed(self.latest)
+        self.speed_px_s = median_speed(self.latest.refined)
         return self._dense(events, self.latest)
 
     def _solve(self, events: FlowEvents, window: EventWindow) -> NodeFlow:
@@ -213,9 +213,9 @@ def neighbour_disagreement(q: Velocities, grid: NodeGrid) -> NDArray[np.float64]
     return (total / count).ravel()
 
 
-def median_speed(result: NodeFlow) -> float | None:
+def median_speed(refined: Refined) -> float | None:
     """Median of the speed over the events; None where no node has any."""
-    speed, weight = np.hypot(*result.refined.q.T), result.refined.weight
+    speed, weight = np.hypot(*refined.q.T), refined.weight
     if not weight.sum() > 0:
         return None
     order = np.argsort(speed)

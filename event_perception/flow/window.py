@@ -27,7 +27,7 @@ class FlowWindowConfig:
         live=True,
     )
     displacement_px: float = param(
-        15.0, 'Median motion over a window, which its length is chosen for, px.', ge=1.0, le=200.0, live=True
+        20.0, 'Median motion over a window, which its length is chosen for, px.', ge=1.0, le=200.0, live=True
     )
     shortest_s: float = param(0.015, 'Shortest window, seconds.', ge=1e-3, le=1.0)
     longest_s: float = param(0.1, 'Longest window, seconds.', ge=1e-3, le=1.0)

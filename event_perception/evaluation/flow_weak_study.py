@@ -1,0 +1,171 @@
+# Copyright 2026 The event_perception authors
+# SPDX-License-Identifier: Apache-2.0
+"""Weak against raw derivatives for flow: same objective, start and optimiser, the coupling tuned for each."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from time import perf_counter
+
+import numpy as np
+
+from event_perception.evaluation.flow_methods import cold_refined
+from event_perception.evaluation.flow_windows import KINDS, ClipWindow, clip_windows
+from event_perception.flow.coupling import typical_curvature
+from event_perception.flow.events import FlowEvents
+from event_perception.flow.grid import NodeGrid
+from event_perception.flow.joint import JointField
+from event_perception.flow.pyramid import (
+    LEVELS,
+    REACH,
+    Level,
+    best_of_a_search,
+    cold_start,
+    image_size,
+    sorted_tiles,
+)
+from event_perception.flow.tiles_config import TilesConfig
+from event_perception.flow.torch_flow import THREE_REFERENCES, TorchField, TorchTiles, maximise
+
+INSTANTS_MS = (100, 200)
+EVENTS = 30_000
+WINDOW_S = 0.05
+KINDS_OF_DERIVATIVE = {'raw': None, 'weak': 'linear'}
+ITERATIONS = 30
+START_PX = 64  # tiles that the joint field starts from
+NODES_PX = 16
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """Mean over the windows: EPE px per 50 ms, evaluations, ms."""
+
+    epe_px: float
+    evaluations: float
+    ms: float
+
+
+def study_windows(seeds: tuple[int, ...]) -> list[tuple[ClipWindow, FlowEvents]]:
+    """Windows of all kinds, decimated."""
+    clips = [clip for kind in KINDS for seed in seeds for clip in clip_windows(kind, seed, INSTANTS_MS)]
+    return [(clip, FlowEvents.of(clip.window(WINDOW_S), EVENTS)) for clip in clips]
+
+
+def joint_outcome(
+    windows: list[tuple[ClipWindow, FlowEvents]], reconstruction: str | None, bin_px: float, weight: float
+) -> Outcome:
+    """L-BFGS-B on the joint field with three reference times; ``weight`` in units of the median curvature."""
+    rows = []
+    config = TilesConfig()
+    for clip, events in windows:
+        begin = perf_counter()
+        tiles = cold_start(events, config, START_PX)
+        grid = NodeGrid(events.height, events.width, NODES_PX)
+        start = tiles.grid.to(grid, tiles.q)
+        reach = REACH * config.max_speed_px_s * events.half_s
+        strength = weight * _typical(events, grid, bin_px, reach, start)
+        focus = TorchField(
+            events,
+            grid,
+            bin_px=bin_px,
+            reach_px=reach,
+            references=THREE_REFERENCES,
+            reconstruction=reconstruction,
+        )
+        q, evaluations = maximise(focus, start, grid, strength=strength, iterations=ITERATIONS)
+        ms = 1e3 * (perf_counter() - begin)
+        rows.append((clip.scores(grid.dense(q))[0], evaluations, ms))
+    return Outcome(*np.mean(rows, axis=0))
+
+
+def _typical(events: FlowEvents, grid: NodeGrid, bin_px: float, reach: float, q: np.ndarray) -> float:
+    objective = JointField(events, grid, bin_px=bin_px, reach_px=reach)
+    return typical_curvature(np.maximum(objective.evaluate(q)[2], 0.0))
+
+
+def newton_outcome(
+    windows: list[tuple[ClipWindow, FlowEvents]], config: TilesConfig | None = None
+) -> Outcome:
+    """Ours, cold: pyramid and joint Newton; evaluations in passes over the events."""
+    settings, rows = config or TilesConfig(), []
+    cold_refined(windows[0][1], settings)  # compiled
+    for clip, events in windows:
+        begin = perf_counter()
+        grid, refined = cold_refined(events, settings)
+        ms = 1e3 * (perf_counter() - begin)
+        rows.append((clip.scores(grid.dense(refined.q))[0], settings.joint.iterations, ms))
+    return Outcome(*np.mean(rows, axis=0))
+
+
+def pyramid_outcome(
+    windows: list[tuple[ClipWindow, FlowEvents]],
+    reconstruction: str | None,
+    finest_bin_px: float,
+    weight: float,
+) -> Outcome:
+    """Tiles coarse to fine by L-BFGS-B, all of a level at once; evaluations summed over the levels."""
+    rows = []
+    levels = [*LEVELS[:3], Level(16, 32, finest_bin_px)]
+    for clip, events in windows:
+        begin, evaluations, q, grid = perf_counter(), 0, None, None
+        for level in levels:
+            q, grid, n = _lbfgs_level(events, level, q, grid, reconstruction, weight)
+            evaluations += n
+        assert q is not None and grid is not None  # noqa: S101 - there are levels
+        rows.append((clip.scores(grid.dense(q))[0], evaluations, 1e3 * (perf_counter() - begin)))
+    return Outcome(*np.mean(rows, axis=0))
+
+
+def _lbfgs_level(events, level, q, before, reconstruction, weight):  # type: ignore[no-untyped-def]
+    config = TilesConfig()
+    grid = NodeGrid(events.height, events.width, level.spacing)
+    tiles = sorted_tiles(events, grid, level.side)
+    start = best_of_a_search(tiles, events.half_s, level, config)[0] if q is None else before.to(grid, q)
+    size = image_size(level.side, level.bin_px, REACH * config.max_speed_px_s * events.half_s)
+    reach = REACH * config.max_speed_px_s * events.half_s
+    strength = weight * _typical(events, grid, level.bin_px, reach, start)
+    focus = TorchTiles(tiles, size, bin_px=level.bin_px, reconstruction=reconstruction)
+    found, n = maximise(focus, start, grid, strength=strength, iterations=ITERATIONS)
+    return found, grid, n
+
+
+def weak_table(seeds: tuple[int, ...], weights: tuple[float, ...] = (0.1, 0.3, 1.0)) -> Iterator[str]:
+    """Markdown lines: the joint field, for bins of 1 and 1.5 px and each weight of the coupling."""
+    windows = study_windows(seeds)
+    yield '| bin px | coupling | raw EPE (evaluations) | weak EPE (evaluations) | difference |'
+    yield '|-|-|-|-|-|'
+    for bin_px in (1.0, 1.5):
+        best = dict.fromkeys(KINDS_OF_DERIVATIVE, np.inf)
+        for weight in weights:
+            found = {
+                name: joint_outcome(windows, kind, bin_px, weight)
+                for name, kind in KINDS_OF_DERIVATIVE.items()
+            }
+            best = {name: min(best[name], found[name].epe_px) for name in found}
+            yield _line(f'{bin_px:g} | {weight:g}', found['raw'], found['weak'])
+        yield f'| {bin_px:g} | best of each | {best["raw"]:.3f} | {best["weak"]:.3f} | {_percent(best["raw"], best["weak"])} |'
+
+
+def weak_tiles_table(seeds: tuple[int, ...], weights: tuple[float, ...] = (0.03, 0.1, 0.3)) -> Iterator[str]:
+    """Markdown lines: tiles, for finest bins of 1 and 1.5 px."""
+    windows = study_windows(seeds)
+    yield '| finest bin px | coupling | raw EPE (evaluations) | weak EPE (evaluations) | difference |'
+    yield '|-|-|-|-|-|'
+    for bin_px in (1.0, 1.5):
+        best = dict.fromkeys(KINDS_OF_DERIVATIVE, np.inf)
+        for weight in weights:
+            found = {
+                name: pyramid_outcome(windows, kind, bin_px, weight)
+                for name, kind in KINDS_OF_DERIVATIVE.items()
+            }
+            best = {name: min(best[name], found[name].epe_px) for name in found}
+            yield _line(f'{bin_px:g} | {weight:g}', found['raw'], found['weak'])
+        yield f'| {bin_px:g} | best of each | {best["raw"]:.3f} | {best["weak"]:.3f} | {_percent(best["raw"], best["weak"])} |'
+
+
+def _line(head: str, raw: Outcome, weak: Outcome) -> str:
+    cells = (f'{o.epe_px:.3f} ({o.evaluations:.0f})' for o in (raw, weak))
+    return f'| {head} | ' + ' | '.join(cells) + f' | {_percent(raw.epe_px, weak.epe_px)} |'
+
+
+def _percent(before: float, after: float) -> str:
+    return f'{100 * (after / before - 1):+.1f} %'
