@@ -4,11 +4,12 @@
 
 import sys
 from pathlib import Path
+from typing import Any
 
 import yaml
 
 from event_perception.config import build, flat_to_nested, flatten, markdown
-from event_perception.nodes.config import NodeConfig, RecorderConfig, ReplayConfig
+from event_perception.nodes.config import FLOW_NODE, NodeConfig, RecorderConfig, ReplayConfig
 from event_perception.nodes.sim_config import (
     SIMULATOR_DEFAULTS,
     SimCameraConfig,
@@ -68,7 +69,9 @@ def contents() -> dict[Path, str]:
     """Every generated file and what must be in it."""
     return {
         ROOT / 'config' / 'perception.yaml': ros_yaml(
-            'Parameters of the pipeline, for all perception nodes.', PipelineConfig
+            'Parameters of the pipeline, for all perception nodes.',
+            PipelineConfig,
+            {'flow_node': FLOW_NODE},
         ),
         ROOT / 'config' / 'nodes.yaml': ros_yaml(
             'Parameters of perception nodes beside the pipeline.', NodeConfig
@@ -87,9 +90,11 @@ def contents() -> dict[Path, str]:
     }
 
 
-def ros_yaml(what: str, cls: type) -> str:
-    """A ROS parameter file of the defaults."""
+def ros_yaml(what: str, cls: type, nodes: dict[str, dict[str, Any]] | None = None) -> str:
+    """A ROS parameter file of the defaults, and of where the nodes of some names differ."""
     tree = {'/**': {'ros__parameters': flat_to_nested(flatten(cls()))}}
+    for name, differing in (nodes or {}).items():
+        tree[f'/**/{name}'] = {'ros__parameters': flat_to_nested(differing)}
     return HEADER.format(what=what) + yaml.safe_dump(tree, sort_keys=False)
 
 

@@ -15,6 +15,7 @@ from numba import njit
 from event_perception.motion.image_kernels import OPTIONS
 
 DIAGONAL, EMPTY = 0.5, 0.3  # weight of diagonal neighbours, and of those without events
+ONE_SIDED = 0.6  # of neighbours with none opposite: at the border they would pull a changing flow inwards
 
 
 @njit(**OPTIONS)
@@ -49,6 +50,9 @@ def couple(target, curvature, rows, columns, strength, scale, power, sweeps, q):
                         a *= DIAGONAL
                     if curvature[j, 0] + curvature[j, 2] <= 0.0:
                         a *= EMPTY
+                    opposite_r, opposite_c = row - dy, column - dx
+                    if opposite_r < 0 or opposite_r >= rows or opposite_c < 0 or opposite_c >= columns:
+                        a *= ONE_SIDED
                     total += a
                     bx += a * q[j, 0]
                     by += a * q[j, 1]

@@ -122,7 +122,7 @@ def floored(xx, xy, yy, floor, absolute):  # type: ignore[no-untyped-def]
     else:
         a, b = high, low
     a, b = max(a, floor * largest), max(b, floor * largest)
-    if radius < 1e-12 * largest:
+    if radius <= 1e-12 * largest:
         return a, 0.0, b
     # P = b I + (a - b) projector on the eigenvector of ``high``, which is (I + M' / radius) / 2.
     along, share = 0.5 * (a - b), difference / radius

@@ -5,7 +5,7 @@
 subscriptions -> inbox -> worker: pipeline -> publishers
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from time import monotonic
 from traceback import format_exception
@@ -55,6 +55,7 @@ class PerceptionNode:
     Args:
         name: Name of the node.
         stages: Default of the parameter ``stages``.
+        defaults: Other parameters of the pipeline whose default differs in this node.
 
     Attributes:
         done: Whether the worker has ended by itself, which only an error makes it do.
@@ -64,14 +65,19 @@ class PerceptionNode:
         EventPerceptionError: If a parameter or the calibration file is not usable.
     """
 
-    def __init__(self, name: str, stages: Sequence[str] = STAGES) -> None:
+    def __init__(
+        self, name: str, stages: Sequence[str] = STAGES, defaults: Mapping[str, Any] | None = None
+    ) -> None:
         self.node = Node(name)
         self.done = False
         self.failure: Exception | None = None
         self._logger = self.node.get_logger()
         own = NodeParameters[NodeConfig](self.node, NodeConfig, on_change=self._change_node)
         self._settings = NodeParameters[PipelineConfig](
-            self.node, PipelineConfig, defaults={'stages': tuple(stages)}, on_change=self._change_pipeline
+            self.node,
+            PipelineConfig,
+            defaults={'stages': tuple(stages)} | dict(defaults or {}),
+            on_change=self._change_pipeline,
         )
         self._changed: PipelineConfig | None = None
         self._build(own.config, self._settings.config)

@@ -12,6 +12,9 @@ from event_perception.pipeline_config import SpikesConfig
 EVENT_PACKET = 'event_camera_msgs/msg/EventPacket'
 EVENT_ARRAY = 'dvs_msgs/msg/EventArray'
 
+FLOW_NODE = {'flow.method': 'tiles'}
+"""Where flow_node differs from the defaults: with a process of its own it can afford flow from events."""
+
 
 @dataclass(frozen=True, slots=True)
 class InboxConfig:

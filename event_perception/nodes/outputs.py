@@ -79,6 +79,7 @@ class Outputs:
             self._warped = outlet(Image, '~/iwe')
         if 'flow' in stages:
             self._flow, self._flow_image = outlet(Image, '~/flow'), outlet(Image, '~/flow_image')
+            self._confidence = outlet(Image, '~/confidence')
         if 'images' in stages:
             self._image, self._camera_info = outlet(Image, '~/image'), outlet(CameraInfo, '~/camera_info')
         if 'odometry' in stages:
@@ -96,7 +97,9 @@ class Outputs:
         wanted = set(self._stages)
         if 'egomotion' in wanted and self._warped.watched and self._is_due('iwe'):
             wanted.add('warped')
-        if 'flow' in wanted and not (self._flow.watched or self._flow_image.watched):
+        if 'flow' in wanted and not any(
+            outlet.watched for outlet in (self._flow, self._flow_image, self._confidence)
+        ):
             wanted.discard('flow')
         if 'images' in wanted and not self._image.watched:
             wanted.discard('images')
@@ -133,9 +136,12 @@ class Outputs:
     def _send_flow(self, field: FlowField) -> None:
         stamp = self._stamp(field.t_ref_ns)
         self._flow.send(lambda m: fill_image(m, flow_pixels(field), '32FC2', **stamp))
+        confidence = field.confidence
+        if confidence is not None:
+            self._confidence.send(lambda m: fill_image(m, confidence, '32FC1', **stamp))
         if self._flow_image.watched and self._is_due('flow_image'):
             self._drawn_s['flow_image'] = monotonic()
-            picture = flow_picture(field, max_px_s=self.config.output.flow_full_scale_px_s, legend=False)
+            picture = flow_picture(field, max_px_s=self.config.output.flow_full_scale_px_s)
             self._flow_image.send(lambda m: fill_image(m, picture, 'bgr8', **stamp))
 
     def _send_image(self, image: ReconstructedImage) -> None:
