@@ -88,6 +88,9 @@ class SpikeImageStage:
     """Images from spikes, at the multiples of a period, as late as the method needs to see beyond them.
 
     Where planes are missing, images before the gap are made of what there is, and none in the gap.
+
+    Attributes:
+        unread: Images that were due while they were not wanted.
     """
 
     def __init__(self, config: PipelineConfig, spikes: SpikeStream) -> None:
@@ -99,6 +102,7 @@ class SpikeImageStage:
         self._period_ns = round(config.images.period_s * 1e9)
         self._next_ns: int | None = None
         self._last: SpikeStream | None = None
+        self.unread = 0
 
     def reconfigure(self, config: PipelineConfig) -> None:
         """Take over live parameters: the period, and what the method reads at each image."""
@@ -137,6 +141,7 @@ class SpikeImageStage:
         while self._next_ns is not None and self._next_ns < end_ns:
             if read:
                 outputs.append(ReconstructedImage(self._next_ns, self._reconstructor.image(self._next_ns)))
+            self.unread += not read
             self._next_ns += self._period_ns
         return outputs
 

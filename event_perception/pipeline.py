@@ -80,6 +80,7 @@ class PipelineCounts:
     flow_skipped: int = 0
     image_steps: int = 0
     image_steps_without_flow: int = 0
+    images_unread: int = 0
     depth_dropped: int = 0
     resets: int = 0
     slicer: SlicerCounts = field(default_factory=SlicerCounts)
@@ -204,6 +205,7 @@ class Pipeline:
         self.counts.planes += len(spikes)
         yield from self._timed('images', spikes, self._spikes.push, self._wants('images'))
         self.counts.image_sources = self._spikes.sources
+        self.counts.images_unread = self._spikes.unread
 
     def finish(self) -> list[Output]:
         """Close the open window, and read the images that wait for spikes to come, at the end of a recording."""

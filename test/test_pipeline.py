@@ -236,3 +236,12 @@ def test_the_period_of_images_from_spikes_is_live():
     pipeline.push(spikes_of(0, 300))
     pipeline.reconfigure(update(pipeline.config, {'images.period_s': 0.005}))
     assert [image.t_ns // 1_000_000 for image in pipeline.push(spikes_of(300, 300))] == [20, 25]
+
+
+def test_images_of_spikes_that_are_due_while_not_wanted_are_counted():
+    pipeline = spike_pipeline()
+    pipeline.active.discard('images')
+    assert pipeline.push(spikes_of(0, 500)) == []
+    assert pipeline.counts.images_unread == 3  # at 0, 10 and 20 ms
+    pipeline.active.add('images')
+    assert [image.t_ns // 1_000_000 for image in pipeline.push(spikes_of(500, 300))] == [30]

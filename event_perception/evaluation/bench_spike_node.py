@@ -36,7 +36,7 @@ SETTLE_S, MEASURED_S, TIMEOUT_S, SAMPLE_S = 3.0, 20.0, 180.0, 0.5
 BARS = {'cores': 1.0, 'age of image p95 (ms)': 20.0, 'images/s': 100.0}
 KEPT = (
     'firing rate', 'age of image p50 (ms)', 'age of image p95 (ms)', 'latency of image p50 (ms)',
-    'latency of image p95 (ms)', 'images p95 (ms)', 'planes missing', 'planes dropped',
+    'latency of image p95 (ms)', 'images p95 (ms)', 'planes missing', 'planes dropped', 'images skipped',
 )  # fmt: skip
 
 
@@ -87,6 +87,7 @@ def _measure(name: str, recording: Path, results: Path) -> dict[str, Any]:
         nodes.wait_for('recorder_node', lambda log: 'recording' in log, TIMEOUT_S, 'begun to record')
         before_s = cpu_time_s(nodes.pid('reconstruction_node'))
         nodes.start('replay_node', replay)
+        nodes.wait_for('replay_node', lambda log: 'playing' in log, TIMEOUT_S, 'begun to play')
         memory = _watch(nodes)
         replay_s = cpu_time_s(nodes.pid('replay_node'))
         _stop(nodes, 'replay_node')

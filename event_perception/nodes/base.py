@@ -93,6 +93,7 @@ class PerceptionNode:
             max_samples=own.inbox.max_samples,
             max_plane_bytes=round(own.inbox.max_plane_mb * 1e6),
         )
+        self._image_lag_ns = round(own.inbox.image_lag_s * 1e9)
         self._worker = Worker(self._inbox, self._handle, self._fail)
         warm_up(settings)
         self._inputs = Inputs(
@@ -138,6 +139,21 @@ class PerceptionNode:
         """The worker's part: one sample through the pipeline, its results out."""
         self._take_changes()
         self._pipeline.active = self._outputs.wanted()
+        if isinstance(item.sample, SpikeStream) and self._inbox.lag_ns > self._image_lag_ns:
+            self._skip_images(item)
+            return
+        self._process(item)
+
+    def _skip_images(self, item: Item) -> None:
+        """Take planes in without images of them: that is quick, and what is behind catches up."""
+        counts = self._pipeline.counts
+        wanted, before = 'images' in self._pipeline.active, counts.images_unread
+        self._pipeline.active.discard('images')
+        self._process(item)
+        if wanted:
+            self._statistics.count('images skipped', counts.images_unread - before)
+
+    def _process(self, item: Item) -> None:
         try:
             for output in self._pipeline.stream(item.sample):
                 self._outputs.publish(output)

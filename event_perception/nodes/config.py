@@ -24,6 +24,13 @@ class InboxConfig:
     max_lag_s: float = param(
         0.2, 'Most sensor time that waiting events or spike planes span, seconds.', ge=0.01, le=60.0
     )
+    image_lag_s: float = param(
+        0.01,
+        'Sensor time of waiting spike planes beyond which images are skipped and counted, so that no plane need be '
+        'dropped, seconds.',
+        ge=0.0,
+        le=60.0,
+    )
     max_plane_mb: float = param(64.0, 'Most spike planes that wait, megabytes.', ge=0.1, le=100_000.0)
     max_samples: int = param(2000, 'Most other messages (IMU, depth, images) that wait.', ge=1)
 

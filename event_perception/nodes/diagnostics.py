@@ -21,6 +21,7 @@ LOSSES = {
     'messages unreadable': 'messages that could not be read',
     'events refused': 'events refused by the pipeline',
     'planes dropped': 'overload: spike planes dropped',
+    'images skipped': 'overload: images skipped',
     'planes missing': 'spike planes lost on the way',
     'planes refused': 'spike planes refused by the pipeline',
     'images outside light': 'light other than the network knows: images by ati',

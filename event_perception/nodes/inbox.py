@@ -77,6 +77,12 @@ class Inbox:
         """Spike planes that wait for the worker."""
         return self._waiting_planes
 
+    @property
+    def lag_ns(self) -> int:
+        """Sensor time that events or planes span which wait for the worker."""
+        with self._changed:
+            return self._lag_ns() if self._batches else 0
+
     def put(self, sample: Any) -> None:
         """Append a sample; never waits. Empty batches are ignored."""
         with self._changed:

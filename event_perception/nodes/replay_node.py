@@ -84,6 +84,7 @@ class ReplayNode(Player):
     def _play(self) -> None:
         if not (self._source.goes_on and self._published):
             self._pacer.restart()
+            self._logger.info('playing')
         self._camera_due_ns = None
         for item in self._source.messages():
             if not self._pacer.wait_until(item.t_ns):

@@ -93,7 +93,8 @@ def running(new_session):
         for kind, topic in ((Image, 'image'), (CameraInfo, 'camera_info')):
             probe.subscribe(kind, f'/{NODE}/{topic}')
         probe.subscribe(DiagnosticArray, '/diagnostics')
-        parameters = {'images__spike_method': 'tfp', 'images__period_s': 0.01, 'inbox__max_lag_s': 60.0}
+        parameters = {'images__spike_method': 'tfp', 'images__period_s': 0.01}
+        parameters |= {'inbox__max_lag_s': 60.0, 'inbox__image_lag_s': 60.0}
         node = start(NODE, images__tfp__output__full_scale_rate=0.0, **parameters)
         camera = SpikeCamera(probe)
         info = probe.node.create_publisher(CameraInfo, '/camera_info', 1)
@@ -261,6 +262,7 @@ def test_a_raw_file_that_is_replayed_gives_the_images_that_the_pipeline_makes_of
         remaps={'~/image': '/eye/image'},
         output__image_encoding='32FC1',
         inbox__max_lag_s=60.0,
+        inbox__image_lag_s=60.0,
         **parameters,
     )
     assert probe.wait(lambda: 'ready' in node.output(), START_S), node.output()
