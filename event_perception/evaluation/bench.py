@@ -16,6 +16,7 @@ BENCHMARKS = Registry(
         'codecs': 'event_perception.evaluation.bench_codecs:bench_codecs',
         'egomotion': 'event_perception.evaluation.bench_egomotion:bench_egomotion',
         'images': 'event_perception.evaluation.bench_images:bench_images',
+        'optics': 'event_perception.evaluation.bench_optics:bench_optics',
         'sim_camera': 'event_perception.evaluation.bench_sim_camera:bench_sim_camera',
         'simulation': 'event_perception.evaluation.bench_simulation:bench_simulation',
         'spike_node': 'event_perception.evaluation.bench_spike_node:bench_spike_node',

@@ -2,8 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Point spread functions on a grid of image nodes, and the convolution that changes from place to place.
 
-Between nodes the point spread is interpolated bilinearly: every pixel is filtered by its four nodes and the results
-are blended with hat weights, which add up to 1 everywhere. There is no seam between cells; a block-wise convolution
+Between nodes the point spread is interpolated bilinearly, so that every pixel has a kernel of its own. There is no seam between cells; a block-wise convolution
 has one, static in the image, where texture that moves across makes events that no scene made.
 """
 
@@ -18,6 +17,7 @@ from event_perception.errors import DataError
 from event_perception.optics.fan import Fan
 from event_perception.optics.resample import splat
 
+FRAMES_AT_ONCE = 2  # filtered together: they and the kernels of a pixel row then stay in the cache
 LOST_LIMIT = 0.2  # share of the light outside the kernel at which it no longer describes the lens
 
 
@@ -86,27 +86,29 @@ def convolve(frames: Tensor, grid: PsfGrid) -> Tensor:
 
     At the border the frame is continued by its last pixel.
     """
-    batch, height, width = frames.shape
+    height, width = frames.shape[1:]
     rows, columns, size, _ = grid.kernels.shape
-    (ch, cw), half = grid.cell_px, size // 2
-    below, right = ch * rows - height + half, cw * columns - width + half
-    padded = functional.pad(frames[:, None], (cw + half, right, ch + half, below), mode='replicate')[:, 0]
-    patches = padded.unfold(1, 2 * ch + 2 * half, ch).unfold(2, 2 * cw + 2 * half, cw)
-    patches = patches.reshape(batch, rows * columns, 2 * ch + 2 * half, 2 * cw + 2 * half)
-    # a kernel tells where light of the centre goes; a correlation gathers, hence the flip
-    kernels = grid.kernels.reshape(-1, 1, size, size).flip(2, 3)
-    filtered = functional.conv2d(patches, kernels, groups=rows * columns)
-    filtered = filtered * (_hat(ch, frames)[:, None] * _hat(cw, frames))
-    parts = filtered.reshape(batch, rows, columns, 2, ch, 2, cw)
-    blended = (
-        parts[:, :-1, :-1, 1, :, 1] + parts[:, 1:, :-1, 0, :, 1]
-        + parts[:, :-1, 1:, 1, :, 0] + parts[:, 1:, 1:, 0, :, 0]
-    )  # fmt: skip
-    whole = blended.permute(0, 1, 3, 2, 4).reshape(batch, ch * (rows - 1), cw * (columns - 1))
-    return whole[:, :height, :width]
+    half = size // 2
+    padded = functional.pad(frames[:, None], (half, half, half, half), mode='replicate')[:, 0]
+    down, across = (
+        _hats(height, rows, grid.cell_px[0], frames),
+        _hats(width, columns, grid.cell_px[1], frames),
+    )
+    maps = torch.einsum('hr,rcji,wc->jihw', down, grid.kernels, across)
+    parts = []
+    for some in padded.split(FRAMES_AT_ONCE):
+        total = torch.zeros_like(some[:, :height, :width])
+        for j in range(size):
+            for i in range(
+                size
+            ):  # a kernel tells where light goes, a pixel gathers what comes: minus the offset
+                top, left = size - 1 - j, size - 1 - i
+                total.addcmul_(some[:, top : top + height, left : left + width], maps[j, i])
+        parts.append(total)
+    return torch.cat(parts)
 
 
-def _hat(cell: int, like: Tensor) -> Tensor:
-    """Weight of a node at the pixels of the two cells beside it, (2 cell,)."""
-    share = (torch.arange(cell, dtype=like.dtype, device=like.device) + 0.5) / cell
-    return torch.cat([share, 1 - share])
+def _hats(size: int, nodes: int, cell: int, like: Tensor) -> Tensor:
+    """Weight of every node at every pixel along one axis, (size, nodes): linear interpolation."""
+    at = (torch.arange(size, dtype=like.dtype, device=like.device) + 0.5) / cell
+    return (1 - (at[:, None] - torch.arange(nodes, dtype=like.dtype, device=like.device)).abs()).clamp(min=0)

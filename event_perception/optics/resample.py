@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor
+from torch.nn.functional import embedding_bag
 
 
 def cubic_weights(t: Tensor) -> list[Tensor]:
@@ -29,8 +30,8 @@ class Lookup:
     """Points of an image, ready to be looked up in many frames.
 
     Attributes:
-        index: (16, n) pixels y * W + x around every point; beyond the border, the border.
-        weight: (16, n) attached to the points.
+        index: (n, 16) pixels y * W + x around every point; beyond the border, the border.
+        weight: (n, 16) attached to the points.
         shape: Of the set of points.
     """
 
@@ -40,11 +41,11 @@ class Lookup:
 
     def __call__(self, frames: Tensor) -> Tensor:
         """Frames (B, H, W) at the points, (B, ...) like the points."""
-        flat = frames.reshape(frames.shape[0], -1)
-        total = flat.new_zeros(flat.shape[0], self.index.shape[1])
-        for index, weight in zip(self.index, self.weight):
-            total = total + flat[:, index] * weight
-        return total.reshape(flat.shape[0], *self.shape)
+        batch = frames.shape[0]
+        twice = frames.expand(2, -1, -1) if batch == 1 else frames  # torch is slow at rows of one number
+        by_pixel = twice.reshape(twice.shape[0], -1).T.contiguous()
+        found = embedding_bag(self.index, by_pixel, per_sample_weights=self.weight, mode='sum')
+        return found.T[:batch].reshape(batch, *self.shape)
 
 
 def lookup(points_px: Tensor, height: int, width: int) -> Lookup:
@@ -56,8 +57,8 @@ def lookup(points_px: Tensor, height: int, width: int) -> Lookup:
     left, top = corner.long().unbind(1)
     columns = [(left + k).clamp(0, width - 1) for k in (-1, 0, 1, 2)]
     rows = [(top + k).clamp(0, height - 1) * width for k in (-1, 0, 1, 2)]
-    index = torch.stack([row + column for row in rows for column in columns])
-    return Lookup(index, torch.stack([b * a for b in wy for a in wx]), tuple(points_px.shape[:-1]))
+    index = torch.stack([row + column for row in rows for column in columns], 1)
+    return Lookup(index, torch.stack([b * a for b in wy for a in wx], 1), tuple(points_px.shape[:-1]))
 
 
 def splat(x: Tensor, y: Tensor, light: Tensor, size_px: int) -> Tensor:
