@@ -56,8 +56,8 @@ def _speed() -> dict[str, Any]:
         single_ms = _milliseconds(lambda: renderer.render(clip[:1]))
         once_ms = _milliseconds(lambda: LensRenderer(lens, camera))
         traced = {
-            name: _milliseconds(lambda a=a: RayTracedRenderer(a, camera, rays=RAYS).render(clip[:1]))
-            for name, a in (('one_wavelength', green), ('three_wavelengths', lens))
+            'one_wavelength': _traced_ms(green, camera, clip),
+            'three_wavelengths': _traced_ms(lens, camera, clip),
         }
     return {
         'ray_traced_ms': {name: round(t, 1) for name, t in traced.items()},
@@ -69,6 +69,10 @@ def _speed() -> dict[str, Any]:
         'times_bar': RATIO_BAR,
         'psf_size_px': renderer.report['psf_size_px'],
     }
+
+
+def _traced_ms(lens: Lens, camera: CameraModel, clip: torch.Tensor) -> float:
+    return _milliseconds(lambda: RayTracedRenderer(lens, camera, rays=RAYS).render(clip[:1]))
 
 
 def _focal_length() -> dict[str, float]:

@@ -76,7 +76,7 @@ def glass(text: str) -> Glass:
         DataError: If the name is unknown or the numbers cannot be a glass.
     """
     name = text.strip().lower()
-    if name in ('air', 'vacuum'):
+    if name in ('air', 'vacuum', 'occluder'):  # the last is what some files write behind a stop
         return AIR
     if '/' in name:
         return _numbered(name)

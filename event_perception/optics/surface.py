@@ -56,9 +56,14 @@ def intersect(rays: Rays, c: Tensor, k: Tensor, asphere: Tensor) -> tuple[Rays, 
     e = c * (rays.x**2 + rays.y**2)
     square = b * b - a * e
     met = square > 0
-    denominator = -b + torch.where(met, square, 1.0).sqrt()
-    met = met & (denominator.detach().abs() > 1e-12)
-    on_conic = rays.along(torch.where(met, e / torch.where(met, denominator, 1.0), 0.0))
+    root = -b + torch.where(met, square, 1.0).sqrt()
+    near = e / torch.where(root.abs() > 1e-12, root, 1.0)
+    far = root / torch.where(a.abs() > 1e-12, a, 1.0)
+    # of the two roots the one on the side of the vertex: near the centre of a deep meniscus that may be the farther
+    right = 1 - q * c * near * rays.dz > 0
+    other = ~right & (1 - q * c * far * rays.dz > 0) & (a.abs() > 1e-12)
+    met = met & (right | other) & (root.detach().abs() > 1e-12)
+    on_conic = rays.along(torch.where(met, torch.where(other, far, near), 0.0))
     if asphere.numel() == 0:
         return on_conic, met
     return _newton(rays, on_conic.z, met, c, k, asphere)

@@ -3,12 +3,14 @@
 """Lens files: what is read is what was written, and what cannot be read is said."""
 
 import json
+from importlib.util import find_spec
 
 import pytest
 import torch
 
-from event_perception.errors import DataError
+from event_perception.errors import DataError, PluginError
 from event_perception.optics import first_order, read_lens, shipped_lens, shipped_lenses, write_lens
+from event_perception.optics.deeplens import DeepLensAdapter
 from event_perception.optics.glass import LINE_C_UM, LINE_D_UM, LINE_F_UM, glass
 
 SINGLET = [
@@ -107,3 +109,10 @@ def test_the_index_of_a_glass_has_its_abbe_number():
     n = {line: flint.index(line) for line in (LINE_F_UM, LINE_D_UM, LINE_C_UM)}
     assert n[LINE_D_UM] == 1.62004
     assert (n[LINE_D_UM] - 1) / (n[LINE_F_UM] - n[LINE_C_UM]) == pytest.approx(36.37, rel=1e-12)
+
+
+def test_deeplens_that_is_not_there_is_an_error_with_a_remedy(tmp_path):
+    if find_spec('deeplens') is not None:
+        pytest.skip('DeepLens is installed')
+    with pytest.raises(PluginError, match=r'pip install event_perception\[optics\]'):
+        DeepLensAdapter(deeplens_file(tmp_path, SINGLET))
