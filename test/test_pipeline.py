@@ -245,3 +245,13 @@ def test_images_of_spikes_that_are_due_while_not_wanted_are_counted():
     assert pipeline.counts.images_unread == 3  # at 0, 10 and 20 ms
     pipeline.active.add('images')
     assert [image.t_ns // 1_000_000 for image in pipeline.push(spikes_of(500, 300))] == [30]
+
+
+@pytest.mark.parametrize('method', ['tfi', 'tfi_adaptive', 'tfi_k', 'tfp', 'stp', 'tvs', 'ati'])
+def test_the_scale_of_images_from_spikes_is_live_for_every_method(method):
+    pipeline = spike_pipeline(**{'images.spike_method': method})
+    first = pipeline.push(spikes_of(0, 500))[-1]
+    scale = {f'images.{method}.output.full_scale_rate': 0.5}
+    pipeline.reconfigure(update(pipeline.config, scale))
+    later = pipeline.push(spikes_of(500, 300))[-1]
+    assert later.value.mean() == pytest.approx(min(2 * first.value.mean(), 1), rel=0.25)

@@ -37,6 +37,7 @@ class SpikeReconstructor(ABC):
         width: Sensor columns.
     """
 
+    config: Any
     lookahead_planes: int = 0
     """Planes behind the wanted instant that an image is better with; ask for images this much later."""
 
@@ -52,7 +53,9 @@ class SpikeReconstructor(ABC):
 
     def reconfigure(self, config: Any) -> None:
         """Take over live parameters: what is read anew for every image."""
-        self.config = config
+        # One method may work for another, as for tfi: then only the scale is its own.
+        if isinstance(config, getattr(type(self), 'config_type', object)):
+            self.config = config
         self._output = config.output
 
     def push(self, stream: SpikeStream) -> None:
