@@ -15,6 +15,7 @@ BENCHMARKS = Registry(
         'binning': 'event_perception.evaluation.bench_binning:bench_binning',
         'codecs': 'event_perception.evaluation.bench_codecs:bench_codecs',
         'egomotion': 'event_perception.evaluation.bench_egomotion:bench_egomotion',
+        'flow': 'event_perception.evaluation.bench_flow:bench_flow',
         'images': 'event_perception.evaluation.bench_images:bench_images',
         'optics': 'event_perception.evaluation.bench_optics:bench_optics',
         'sim_camera': 'event_perception.evaluation.bench_sim_camera:bench_sim_camera',

@@ -59,6 +59,18 @@ def flow_colours(flow_px_s: NDArray[np.floating], max_px_s: float) -> Picture:
     return _bgr(cv2.cvtColor(hsv, cv2.COLOR_HSV2BGR_FULL))
 
 
+def error_picture(
+    flow: FlowField, truth: FlowField, *, interval_s: float = 0.1, full_px: float = 3.0
+) -> Picture:
+    """End point error from white to red, full at ``full_px`` over the interval; grey where either is not valid."""
+    error = interval_s * np.linalg.norm(flow.flow_px_s - truth.flow_px_s, axis=0)
+    share = np.clip(error / full_px, 0, 1)
+    picture = np.full((*share.shape, 3), 255, np.uint8)
+    picture[..., 0] = picture[..., 1] = np.rint(255 * (1 - share)).astype(np.uint8)
+    picture[~(flow.valid & truth.valid)] = (200, 200, 200)
+    return picture
+
+
 def events_picture(image: NDArray[np.floating], *, scale: float | None = None) -> Picture:
     """Dark events on white, an image of (warped) events (H, W) of counts or weights.
 

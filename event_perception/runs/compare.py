@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from event_perception.errors import DataError
-from event_perception.evaluation.metrics import angle_between_deg, angular_velocity_errors, flow_errors
+from event_perception.evaluation.evaluate_flow import evaluate_flow
+from event_perception.evaluation.metrics import angle_between_deg, angular_velocity_errors
 from event_perception.io.egomotion_csv import EgomotionTable, read_egomotion
 from event_perception.runs.folder import finite
 from event_perception.runs.reference import AngularVelocity, find_reference, seconds
@@ -41,7 +42,7 @@ def compare(directory: Path, reference: Path) -> dict[str, Any]:
 
         result['trajectory'] = trajectory_errors(truth.trajectory, directory / 'trajectory.tum')
     if truth.flow is not None and (directory / 'flow').is_dir():
-        result['flow'] = _flow_errors(directory / 'flow', truth.flow)
+        result['flow'] = evaluate_flow(directory / 'flow', truth.flow)
     if truth.images is not None and (directory / 'images').is_dir():
         from event_perception.runs.compare_images import image_errors
 
@@ -76,24 +77,6 @@ def _mean_rate_errors(table: EgomotionTable, mean_rad_s: NDArray[np.float64]) ->
         'reference_rad_s': mean_rad_s.tolist(),
         'direction_deg': float(angle_between_deg(estimate, mean_rad_s)),
         'magnitude_ratio': float(np.linalg.norm(estimate) / np.linalg.norm(mean_rad_s)),
-    }
-
-
-def _flow_errors(folder: Path, reference: Path) -> dict[str, Any]:
-    """Errors over all instants that both folders have, weighted by pixel."""
-    names = sorted({f.name for f in folder.glob('*.npz')} & {f.name for f in reference.glob('*.npz')})
-    if not names:
-        raise DataError(f'{folder} and {reference} share no instant')
-    rows = []
-    for name in names:
-        with np.load(folder / name) as ours, np.load(reference / name) as truth:
-            valid = ours['valid'] & truth['valid']
-            if valid.any():
-                rows.append((int(valid.sum()), flow_errors(ours['flow_px_s'], truth['flow_px_s'], valid)))
-    weights = np.array([n for n, _ in rows], float)
-    keys = rows[0][1].keys() if rows else ()
-    return {'instants': len(names), 'pixels': int(weights.sum())} | {
-        key: float(np.average([errors[key] for _, errors in rows], weights=weights)) for key in keys
     }
 
 

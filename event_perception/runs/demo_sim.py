@@ -253,7 +253,12 @@ def _flow_figures(directory: Path) -> list[Figure]:
     def figure(field: FlowField, caption: str) -> Figure:
         return pictures.png_bytes(pictures.flow_picture(field, max_px_s=scale)), caption
 
-    return [figure(ours, 'flow estimated from events'), figure(true, 'flow, exact truth')]
+    error = pictures.png_bytes(pictures.error_picture(ours, true))
+    return [
+        figure(ours, 'flow estimated from events'),
+        figure(true, 'flow, exact truth'),
+        (error, 'end point error over 100 ms: white 0, red 3 px or more, grey unknown'),
+    ]
 
 
 def _image_figures(directory: Path, duration_s: float) -> list[Figure]:

@@ -11,6 +11,7 @@ from scipy.spatial.transform import Rotation
 
 from event_perception.errors import DataError
 from event_perception.io.egomotion_csv import read_egomotion
+from event_perception.io.flow_truth import DSEC_TIMES
 from event_perception.io.trajectory import read_trajectory
 
 RATE_STEP_S = 0.02  # span over which poses are differentiated: motion capture at 200 Hz is too noisy below it
@@ -60,7 +61,8 @@ def find_reference(path: Path) -> Reference:
     if all(getattr(found, f.name) is None for f in fields(found)):
         raise DataError(
             f'{path} holds no reference; known: egomotion.csv, trajectory.tum or another TUM file, '
-            'groundtruth.txt, imu.txt, motion.txt, flow/*.npz, images/<t_ns>.png or .npy'
+            'groundtruth.txt, imu.txt, motion.txt, flow/*.npz, forward_timestamps.txt of DSEC-Flow, '
+            'npz of MVSEC, images/<t_ns>.png or .npy'
         )
     return found
 
@@ -79,7 +81,7 @@ def _from_folder(folder: Path) -> Reference:
         omega,
         np.loadtxt(mean).reshape(3) if mean.is_file() else None,
         trajectory,
-        folder / 'flow' if (folder / 'flow').is_dir() else None,
+        _flow(folder),
         next((place for place in (folder / 'images', folder) if image_files(place)), None),
     )
 
@@ -90,7 +92,17 @@ def image_files(folder: Path) -> dict[int, Path]:
     return {int(path.stem): path for path in files if path.stem.isdigit()}
 
 
+def _flow(folder: Path) -> Path | None:
+    """Flow that a folder holds: of DSEC, itself or below it, or files as a run writes them."""
+    for place in (folder, folder / 'flow'):
+        if (place / DSEC_TIMES).is_file():
+            return place
+    return folder / 'flow' if (folder / 'flow').is_dir() else None
+
+
 def _from_file(path: Path) -> Reference:
+    if path.suffix == '.npz':
+        return Reference(flow=path)
     first = path.read_text(encoding='utf-8', errors='replace').partition('\n')[0]
     if first.startswith('t_s,wx_rad_s'):
         return Reference(omega=_from_csv(path))

