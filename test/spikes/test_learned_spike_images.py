@@ -20,21 +20,13 @@ from event_perception.learning.training_folder import description
 from event_perception.pipeline import Pipeline
 from event_perception.pipeline_config import PipelineConfig
 
+pytestmark = pytest.mark.usefixtures('one_thread')
 PERIOD = 25_000
 HEIGHT, WIDTH = 18, 22
 SMALL = {
     'ssml': ['task.network.width=3', 'task.clips.height=16', 'task.clips.width=16', 'task.batch=2'],
     'stir': ['task.width=8', 'task.clips.height=32', 'task.clips.width=32', 'task.batch=2'],
 }
-
-
-@pytest.fixture(autouse=True, scope='module')
-def one_thread():
-    """Threads that wait for each other cost more than these small networks."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 def small_plan(method, *more):

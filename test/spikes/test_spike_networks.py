@@ -23,14 +23,7 @@ from event_perception.images.networks.stir_parts import sample_along
 from event_perception.images.networks.stir_training import sobel, stir_loss
 from event_perception.images.networks.two_stage import TwoStageNetwork
 
-
-@pytest.fixture(autouse=True, scope='module')
-def one_thread():
-    """Threads that wait for each other cost more than these small networks."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
+pytestmark = pytest.mark.usefixtures('one_thread')
 
 
 def size(network):
