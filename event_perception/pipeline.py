@@ -30,7 +30,8 @@ from event_perception.events import (
     TwistPrior,
     WindowSlicer,
 )
-from event_perception.flow.field import FlowField
+from event_perception.flow import create_from_spikes
+from event_perception.flow.field import FlowField, SpikeFlowEstimator
 from event_perception.flow_stage import FlowStage
 from event_perception.image_stage import ImageStage, SpikeImageStage, method_parameters
 from event_perception.images.frame import ReconstructedImage
@@ -125,6 +126,7 @@ class Pipeline:
         self._plane_size: tuple[int, int] | None = None
         self._images: ImageStage | None = None
         self._spikes: SpikeImageStage | None = None
+        self._spike_flow: SpikeFlowEstimator | None = None
         self.camera: CameraModel | None = None
         if camera is not None:
             self._set_camera(camera)
@@ -190,22 +192,33 @@ class Pipeline:
         self.counts.slicer = self._slicer.counts
 
     def _planes(self, spikes: SpikeStream) -> Iterator[Output]:
-        if 'images' not in self.config.stages or not len(spikes):
+        if not {'images', 'flow'} & set(self.config.stages) or not len(spikes):
             return
-        if self._spikes is None:
-            self._spikes, self._plane_size = (
-                SpikeImageStage(self.config, spikes),
-                (spikes.height, spikes.width),
-            )
+        if self._plane_size is None:
+            self._start_spikes(spikes)
         elif (spikes.height, spikes.width) != self._plane_size:
             raise DataError(
                 f'planes of a {(spikes.height, spikes.width)} sensor after planes of a {self._plane_size} one '
                 '(height, width)'
             )
         self.counts.planes += len(spikes)
-        yield from self._timed('images', spikes, self._spikes.push, self._wants('images'))
-        self.counts.image_sources = self._spikes.sources
-        self.counts.images_unread = self._spikes.unread
+        if self._spike_flow is not None and self._wants('flow'):
+            push = self._spike_flow.push
+            yield from self._timed('flow', spikes, lambda planes: list(push(planes)))
+        if self._spikes is not None:
+            yield from self._timed('images', spikes, self._spikes.push, self._wants('images'))
+            self.counts.image_sources = self._spikes.sources
+            self.counts.images_unread = self._spikes.unread
+
+    def _start_spikes(self, spikes: SpikeStream) -> None:
+        self._plane_size = spikes.height, spikes.width
+        if 'images' in self.config.stages:
+            self._spikes = SpikeImageStage(self.config, spikes)
+        if 'flow' in self.config.stages:
+            name = self.config.flow.spike_method
+            self._spike_flow = create_from_spikes(
+                name, height=spikes.height, width=spikes.width, **method_parameters(self.config.flow, name)
+            )
 
     def finish(self) -> list[Output]:
         """Close the open window, and read the images that wait for spikes to come, at the end of a recording."""

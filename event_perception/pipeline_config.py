@@ -12,6 +12,7 @@ from event_perception.flow.affine import AffineFlowConfig
 from event_perception.flow.motion_field import MotionFieldConfig
 from event_perception.flow.network_config import NetworkFlowConfig
 from event_perception.flow.residual_config import ResidualConfig
+from event_perception.flow.spikes import SpikeFlowConfig
 from event_perception.flow.tiles_config import TilesConfig
 from event_perception.flow.window import FlowWindowConfig
 from event_perception.images.ati import AtiConfig
@@ -41,6 +42,8 @@ class FlowStageConfig:
     """Which flow estimator runs."""
 
     method: str = param('motion_field', 'Registered flow estimator.')
+    spike_method: str = param('matching', 'Registered estimator of flow from spikes.')
+    matching: SpikeFlowConfig = SpikeFlowConfig()
     period_s: float = param(
         0.0,
         'Time between fields of flow from egomotion, seconds: the first window of every period has one; 0 for all.',

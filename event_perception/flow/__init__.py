@@ -5,13 +5,20 @@
 from typing import TYPE_CHECKING, Any
 
 from event_perception.config import build
-from event_perception.flow.field import FlowEstimator, FlowField
+from event_perception.flow.field import FlowEstimator, FlowField, SpikeFlowEstimator
 from event_perception.registry import Registry
 
 if TYPE_CHECKING:
     from event_perception.motion.camera import CameraModel
 
-__all__ = ['FLOW_ESTIMATORS', 'FlowEstimator', 'FlowField', 'create']
+__all__ = [
+    'FLOW_ESTIMATORS',
+    'SPIKE_FLOW_ESTIMATORS',
+    'FlowEstimator',
+    'FlowField',
+    'create',
+    'create_from_spikes',
+]
 
 FLOW_ESTIMATORS = Registry(
     'flow',
@@ -23,6 +30,9 @@ FLOW_ESTIMATORS = Registry(
         'tiles': 'event_perception.flow.tiles:TileFlow',
     },
 )
+
+
+SPIKE_FLOW_ESTIMATORS = Registry('spike_flow', {'matching': 'event_perception.flow.spikes:SpikeFlow'})
 
 
 def create(name: str, camera: 'CameraModel', **params: Any) -> FlowEstimator:
@@ -39,4 +49,22 @@ def create(name: str, camera: 'CameraModel', **params: Any) -> FlowEstimator:
     """
     cls = FLOW_ESTIMATORS.load(name)
     estimator: FlowEstimator = cls(build(cls.config_type, params), camera)
+    return estimator
+
+
+def create_from_spikes(name: str, *, height: int, width: int, **params: Any) -> SpikeFlowEstimator:
+    """Make an estimator of flow from spikes by name; it needs no camera model.
+
+    Args:
+        name: A registered name: a class with a ``config_type``, constructed from (config, height=, width=).
+        height: Sensor rows.
+        width: Sensor columns.
+        params: Fields of its configuration; what is not named keeps its default.
+
+    Raises:
+        PluginError: If the name is unknown.
+        ConfigError: If a parameter is unknown or not allowed.
+    """
+    cls = SPIKE_FLOW_ESTIMATORS.load(name)
+    estimator: SpikeFlowEstimator = cls(build(cls.config_type, params), height=height, width=width)
     return estimator

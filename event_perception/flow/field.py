@@ -2,13 +2,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """Dense optical flow as a value, and the protocol of what estimates it."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from event_perception.events import DepthImage, EventWindow
+from event_perception.events import DepthImage, EventWindow, SpikeStream
 from event_perception.motion.result import EgomotionResult
 
 
@@ -39,4 +40,12 @@ class FlowEstimator(Protocol):
         depth: DepthImage | None = None,
     ) -> FlowField:
         """Flow at the reference instant of the window."""
+        ...
+
+
+class SpikeFlowEstimator(Protocol):
+    """Estimates flow from spikes, at instants of its own."""
+
+    def push(self, spikes: SpikeStream) -> Iterator[FlowField]:
+        """Add planes; yields the flow of every instant that has been seen far enough beyond."""
         ...

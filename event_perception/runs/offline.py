@@ -165,7 +165,9 @@ def _camera(recording: Recording, file: Path | None, config: PipelineConfig) -> 
     info = recording.info(count_events=False)
     if file is not None:
         return read_camera(file, height=info.height, width=info.width)
-    if info.camera is None and config.needs_camera:
+    spikes_only = {s.use for s in info.streams} & {'events', 'spikes'} == {'spikes'}
+    without = spikes_only and set(config.stages) <= {'images', 'flow'}
+    if info.camera is None and config.needs_camera and not without:
         raise CalibrationError(
             f'{recording.path} holds no calibration, and {", ".join(config.stages)} need one: '
             'give --camera FILE, or --stages images'
