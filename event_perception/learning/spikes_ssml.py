@@ -2,20 +2,25 @@
 # SPDX-License-Identifier: Apache-2.0
 """Training of SSML on spike streams alone: simulated ones, or those of a recording; truth serves validation only."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypeAlias
 
 import numpy as np
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from event_perception.config import param
 from event_perception.errors import ConfigError
 from event_perception.images.networks.mutual import MutualPair, SsmlNetworkConfig, mutual_loss
 from event_perception.learning.spike_clips import SpikeClipConfig, SpikeClipMaker
+from event_perception.learning.spike_recordings import RecordedPieces, SpikeRecordingConfig
 from event_perception.learning.spike_validation import SpikeValidation
 from event_perception.learning.task import Batch, Validation
+
+StreamMaker: TypeAlias = Callable[[np.random.Generator, int], NDArray[np.uint8]]
+"""So many streams from a generator, uint8 (count, planes, H, W)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +36,7 @@ class SsmlTaskConfig:
     validation_clips: int = param(16, 'Streams of pictures not trained on that are validated with.', ge=1)
     network: SsmlNetworkConfig = SsmlNetworkConfig()
     clips: SpikeClipConfig = SpikeClipConfig(n_planes=95, height=40, width=40)
+    recording: SpikeRecordingConfig = SpikeRecordingConfig()
 
 
 class SsmlTask:
@@ -52,7 +58,7 @@ class SsmlTask:
             raise ConfigError(
                 f'clips.n_planes={self.config.clips.n_planes}: these networks see {needed} planes; give at least that'
             )
-        self._make = SpikeClipMaker(self.config.clips)
+        self._make = self._recorded() if self.config.recording.path else self._simulated()
 
     def build(self) -> MutualPair:
         """Both networks."""
@@ -60,7 +66,17 @@ class SsmlTask:
 
     def batch(self, random: np.random.Generator) -> Batch:
         """Streams, and nothing else."""
-        return {'planes': self._make(random, self.config.batch).planes}
+        return {'planes': self._make(random, self.config.batch)}
+
+    def _simulated(self) -> StreamMaker:
+        clips = SpikeClipMaker(self.config.clips)
+        return lambda random, count: clips(random, count).planes
+
+    def _recorded(self) -> StreamMaker:
+        size = self.config.clips
+        return RecordedPieces(
+            self.config.recording, n_planes=size.n_planes, height=size.height, width=size.width
+        )
 
     def loss(self, network: nn.Module, batch: dict[str, Tensor], step: int) -> Tensor:
         """The blind network against the label; after the first stage, also both against each other."""

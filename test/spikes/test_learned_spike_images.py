@@ -197,3 +197,24 @@ def test_a_pipeline_counts_how_images_came_about(tmp_path):
     assert [image.t_ns for image in outputs] == [0, 1_000_000, 2_000_000, 3_000_000, 4_000_000]
     # 40 planes apart, of 200; 47 are needed to either side.
     assert pipeline.counts.image_sources == {'by_network': 2, 'outside_light': 0, 'too_few_planes': 3}
+
+
+def test_ssml_learns_from_pieces_of_a_recording(tmp_path):
+    bits = (np.random.default_rng(8).random((100, 24, 32)) < 0.3).astype(np.uint8)
+    (tmp_path / 'clip.dat').write_bytes(
+        np.packbits(bits.reshape(100, -1), axis=1, bitorder='little').tobytes()
+    )
+    recorded = [f'task.recording.path={tmp_path / "clip.dat"}', 'task.recording.kind=plain']
+    size = ['task.recording.height=24', 'task.recording.width=32']
+    task = small_plan('ssml', *recorded, *size).task
+    planes, again = (task.batch(np.random.default_rng(3))['planes'] for _ in range(2))
+    np.testing.assert_array_equal(planes, again)
+    assert planes.shape == (2, 95, 16, 16)
+    # Each piece lies somewhere in the recording, if mirrored.
+    mirrored = [bits[::t, ::y, ::x] for t in (-1, 1) for y in (-1, 1) for x in (-1, 1)]
+    windows = [np.lib.stride_tricks.sliding_window_view(m[:, :, :], planes.shape[1:]) for m in mirrored]
+    assert all(any((w == piece).all(axis=(3, 4, 5)).any() for w in windows) for piece in planes)
+    with pytest.raises(ConfigError, match='do not fit'):
+        small_plan('ssml', *recorded, 'task.recording.height=8', 'task.recording.width=32')
+    with pytest.raises(DataError, match='no such recording'):
+        small_plan('ssml', 'task.recording.path=nowhere.dat')
