@@ -78,7 +78,7 @@ def _newton(
             error, slope = _residual(rays.along(t), c, k, asphere)
             t = t - error / slope
         error, slope = _residual(rays.along(t), c, k, asphere)
-        met = met & (error.abs() < NEWTON_TOLERANCE * (1e6 if t.dtype == torch.float32 else 1))
+        met = met & (error.abs() < NEWTON_TOLERANCE * (1e4 if t.dtype == torch.float32 else 1))
         t = torch.where(met, t, 0.0)
         slope = torch.where(met, slope, 1.0)
     error, _ = _residual(rays.along(t), c, k, asphere)

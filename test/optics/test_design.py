@@ -80,6 +80,17 @@ def test_a_mount_design_lowers_the_error_and_stays_within_bounds(tmp_path):
     MountDesign(config.mount).body.check(position)
 
 
+def test_a_rolled_camera_is_brought_back_to_the_bound_of_its_pitch():
+    problem = MountDesign(MountDesignConfig(max_pitch_deg=20.0, samples=2))
+    values = {
+        'rotation': torch.tensor([-0.9, 0.2, 0.7], dtype=torch.float64),
+        'shift': torch.zeros(3).double(),
+    }
+    pitch = problem.mount(problem.project(values)).pitch_rad
+    assert math.degrees(float(problem.mount(values).pitch_rad)) > 25
+    assert math.degrees(float(pitch)) == pytest.approx(20, abs=0.1)
+
+
 def test_a_mount_inside_the_body_is_an_error_before_anything_is_written(tmp_path):
     config = design_config('mount', None, (*QUICK_MOUNT, 'mount.start_position_m=[0.0, 0.0, 0.1]'))
     with pytest.raises(DataError, match='inside the body'):

@@ -146,6 +146,13 @@ def test_the_derivative_is_right_on_an_asphere_too():
     assert largest_relative_error(aspheric_singlet(), field_fan(math.radians(3), 2), steps) < 1e-6
 
 
+def test_single_precision_traces_the_same_spots():
+    lens, fields = aspheric_singlet(), field_fan(math.radians(3), 2)
+    single = spots(lens.to(torch.float32), fields.float())
+    assert single.traced.missed == 0
+    assert single.rms_mm.tolist() == pytest.approx(spots(lens, fields).rms_mm.tolist(), rel=1e-3)
+
+
 def test_a_bundle_on_the_axis_has_its_centroid_on_the_axis():
     found = spots(shipped_lens('cooke_triplet'), field_fan(0.0, 1))
     assert found.centroid_mm.abs().max() < 1e-15

@@ -36,6 +36,7 @@ from event_perception.optics.mount_drawing import mount_svg
 from event_perception.optics.robot_motion import figure_eight, recorded_motion
 
 PLANAR = ('vx', 'vy', 'wz')
+PITCH_TURNS = 8
 FREE = ('pitch', 'yaw', 'roll', 'x', 'y', 'z')
 
 
@@ -152,15 +153,22 @@ class MountDesign:
     def project(self, values: Values) -> Values:
         """Back into the bounds of pitch and position, out of the body."""
         c, mount = self.config, self.mount(values)
-        pitch = float(mount.pitch_rad)
-        wanted = min(max(pitch, math.radians(c.min_pitch_deg)), math.radians(c.max_pitch_deg))
-        rotation = values['rotation']
-        if wanted != pitch:
-            turn = torch.tensor([pitch - wanted, 0.0, 0.0], dtype=torch.float64)
-            rotation = torch.from_numpy(so3_log((so3_exp(rotation) @ so3_exp(turn)).numpy()))
+        rotation = self._pitched(values['rotation'])
         low, high = (torch.tensor(_three(c, name), dtype=torch.float64) for name in ('low_m', 'high_m'))
         position = self.body.outside(mount.position_m, low, high)
         return {'rotation': rotation, 'shift': position - self.begin.position_m}
+
+    def _pitched(self, phi: Tensor) -> Tensor:
+        """The rotation with its pitch in bounds; a rolled camera turns about its x axis more than once to get there."""
+        low, high = math.radians(self.config.min_pitch_deg), math.radians(self.config.max_pitch_deg)
+        for _ in range(PITCH_TURNS):
+            pitch = float(Mount(self.begin.rotation @ so3_exp(phi), self.begin.position_m).pitch_rad)
+            excess = pitch - min(max(pitch, low), high)
+            if excess == 0:
+                break
+            turn = torch.tensor([excess, 0.0, 0.0], dtype=torch.float64)
+            phi = torch.from_numpy(so3_log((so3_exp(phi) @ so3_exp(turn)).numpy()))
+        return phi
 
     def assess(self, values: Values) -> Assessment:
         """Bounds on the errors of the motion, the pose, a drawing, and the error along the trajectory."""
