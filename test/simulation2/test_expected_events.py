@@ -69,9 +69,7 @@ def test_the_gradient_is_that_of_the_expectation_for_light_and_threshold(kind, i
     )
     cotangent = torch.as_tensor(np.random.default_rng(5).normal(size=(6, 1, 24)))
 
-    def values(
-        scale, mean, method, samples
-    ):  # one number a pixel, which depends on the parameters of that pixel
+    def values(scale, mean, method, samples):  # one number a pixel, a function of parameters of that pixel
         signal, t = waves(scale)
         image = event_image(signal, t, spread(mean, kind=kind), bins, method=method, samples=samples, lines=8)
         return (image * cotangent).sum((0, 1))
@@ -82,12 +80,16 @@ def test_the_gradient_is_that_of_the_expectation_for_light_and_threshold(kind, i
     found = {}
     for method in ('expected', 'implicit'):
         x = [v.requires_grad_() for v in at()]
-        found[method] = torch.autograd.grad(values(*x, method, 96).sum(), x)
-    for k, step in enumerate(((0.01, 0.0), (0.0, 0.002))):
-        high, low = (values(*at((sign * step[0], sign * step[1])), 'implicit', 256) for sign in (1, -1))
+        found[method] = torch.autograd.grad(values(*x, method, 128).sum(), x)
+    far = 3 if kind == 'phase' else 1  # uniform numbers: fewer sensors within a short step
+    for k, step in enumerate(((0.01 * far, 0.0), (0.0, 0.002 * far))):
+        high, low = (
+            values(*at((sign * step[0], sign * step[1])), 'implicit', 1536 if kind == 'phase' else 256)
+            for sign in (1, -1)
+        )
         fd = (high - low) / (2 * max(step))
         g, held = found['expected'][k].flatten(), found['implicit'][k].flatten()
-        assert g @ fd / (g.norm() * fd.norm()) > 0.98
+        assert g @ fd / (g.norm() * fd.norm()) > 0.97
         assert 0.9 < g.norm() / fd.norm() < 1.1
         assert (held - fd).norm() > 2 * (g - fd).norm()
 
