@@ -129,24 +129,26 @@ class PlaneLight:
         return torch.zeros_like(light).index_add(0, p, to_p).index_add(0, q, to_q)
 
     def _crossing(self, at_p: _Rays, at_q: _Rays) -> Tensor:
-        """Where between p (0) and q (1) the boundary of their surfaces is."""
+        """Where between p (0) and q (1) the boundary of their surfaces is; 1/2 where the other pairs see it better."""
         a, b = at_p.surface.clamp(min=0), at_q.surface.clamp(min=0)
-        edge_a, edge_b = (self._first_edge(*rays, k) for rays, k in (((at_p, at_q), a), ((at_q, at_p), b)))
-        forms = [[self._forms(rays, k)[0] for rays in (at_p, at_q)] for k in (a, b)]
-        ahead_p, ahead_q = forms[0][0] - forms[1][0], forms[0][1] - forms[1][1]
-        meet = _zero(ahead_p, ahead_q)
-        leaves_a, leaves_b = edge_a < 2, edge_b < 2
-        nearer_a = (forms[0][0] > forms[1][1]) | (at_q.surface < 0)
-        of_a = leaves_a & (at_p.surface >= 0) & (nearer_a | ~leaves_b)
-        share = torch.where(of_a, edge_a, torch.where(leaves_b & (at_q.surface >= 0), 1 - edge_b, meet))
+        edge_a, ends_a = self._first_edge(at_p, at_q, a)
+        edge_b, ends_b = self._first_edge(at_q, at_p, b)
+        ahead = [self._forms(at, a)[0] - self._forms(at, b)[0] for at in (at_p, at_q, _beside(at_p, at_q))]
+        meet = _across(*ahead)
+        nearer_a = (self._forms(at_p, a)[0] > self._forms(at_q, b)[0]) | (at_q.surface < 0)
+        of_a = ends_a & (at_p.surface >= 0) & (nearer_a | ~ends_b)
+        share = torch.where(of_a, edge_a, torch.where(ends_b & (at_q.surface >= 0), 1 - edge_b, meet))
         usable = torch.isfinite(share) & (share >= 0) & (share <= 1)
         return torch.where(usable, share, torch.full_like(share, 0.5))
 
-    def _first_edge(self, inside: _Rays, outside: _Rays, k: Tensor) -> Tensor:
-        """Where a rectangle that is seen at ``inside`` ends on the way to ``outside``; 2 where it does not."""
-        f, g = self._edges(inside, k), self._edges(outside, k)
+    def _first_edge(self, inside: _Rays, outside: _Rays, k: Tensor) -> tuple[Tensor, Tensor]:
+        """Where a rectangle that is seen at ``inside`` ends on the way to ``outside``, and whether it does."""
+        f, g, h = (self._edges(rays, k) for rays in (inside, outside, _beside(inside, outside)))
         ends = (f >= 0) & (g < 0)
-        return torch.where(ends, _zero(f, g), torch.full_like(f, 2.0)).amin(-1)
+        change = torch.where(ends, f - g, torch.ones_like(f))
+        first = torch.where(ends, f / change, torch.full_like(f, 2.0)).argmin(-1, keepdim=True)
+        chosen = (values.gather(-1, first)[:, 0] for values in (f, g, h))
+        return _across(*chosen), ends.any(-1)
 
 
 class Atlas:
@@ -182,11 +184,22 @@ def _smoothed(log_dn: NDArray, sigma_texels: float) -> NDArray[np.float64]:
     return gaussian_filter(light, sigma_texels, mode='nearest') if sigma_texels > 0 else light
 
 
-def _zero(f: Tensor, g: Tensor) -> Tensor:
-    """Share of the way from f to g at which a linear function is 0; nan where it does not change."""
+def _across(f: Tensor, g: Tensor, h: Tensor) -> Tensor:
+    """Share of the way from f to g at which a linear function is 0.
+
+    1/2 where it changes more from f to h, a pixel aside: a line that runs along a pair of pixels passes it in an
+    instant; pairs at a right angle to that one see it move steadily.
+    """
     change = f - g
-    flat = change == 0
-    return torch.where(flat, torch.full_like(f, 2.0), f / torch.where(flat, torch.ones_like(f), change))
+    aside = (change.abs() <= (f - h).abs()) | (change == 0)
+    return torch.where(aside, torch.full_like(f, 0.5), f / torch.where(aside, torch.ones_like(f), change))
+
+
+def _beside(p: _Rays, q: _Rays) -> _Rays:
+    """The ray at a right angle, one pixel from p, if q is one pixel from p."""
+    step = q.bearing - p.bearing
+    turned = torch.stack([-step[:, 1], step[:, 0], step[:, 2]], -1)
+    return _Rays(p.surface, p.bearing + turned, p.R, p.p)
 
 
 def _chosen(rays: _Rays, index: Tensor) -> _Rays:

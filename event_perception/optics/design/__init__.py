@@ -10,6 +10,7 @@ from event_perception.registry import Registry
 DESIGNS = Registry(
     'design',
     {
+        'chain': 'event_perception.optics.design.chain:ChainDesign',
         'lens': 'event_perception.optics.design.lens:LensDesign',
         'mount': 'event_perception.optics.design.mount:MountDesign',
     },
