@@ -8,7 +8,8 @@
 ``hard_slices`` replaces the relaxed sensor by the compiled emulator: what a design is judged by.
 """
 
-from dataclasses import dataclass
+import math
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -19,6 +20,7 @@ from event_perception.errors import DataError
 from event_perception.events import concatenate
 from event_perception.motion.camera import CameraModel
 from event_perception.optics.lens import Lens
+from event_perception.optics.mount import Mount
 from event_perception.optics.render import LensRenderConfig, LensRenderer
 from event_perception.simulation.dvs import DvsEmulator
 from event_perception.simulation.dvs_config import DvsConfig, dvs_preset
@@ -46,33 +48,24 @@ class Clip:
     omega_body: Tensor
 
 
-def mounted(T_nominal: Tensor, turn_rad: Tensor, shift_m: Tensor, *, body_radius_m: float = 0.0) -> Tensor:
-    """T_body_camera of a nominal mount turned (camera axes) and shifted (body axes).
+def pose_of(mount: Mount, *, body_radius_m: float = 0.0) -> Tensor:
+    """T_body_camera (4, 4) of a mount.
 
     Args:
-        T_nominal: (4, 4).
-        turn_rad: Rotation vector (3,).
-        shift_m: (3,).
+        mount: Attached to what it was made from.
         body_radius_m: Of a ball about the origin of the body in which no camera can be.
 
     Raises:
         DataError: If the mount is not finite or lies inside the body.
     """
-    if not (bool(torch.isfinite(turn_rad).all()) and bool(torch.isfinite(shift_m).all())):
-        raise DataError(
-            f'mount turned by {turn_rad.tolist()}, shifted by {shift_m.tolist()}: give finite numbers'
-        )
-    x, y, z = turn_rad.double()
-    zero = torch.zeros_like(x)
-    generator = torch.stack([zero, -z, y, z, zero, -x, -y, x, zero]).reshape(3, 3)
-    place = T_nominal[:3, 3] + shift_m
-    distance = float(place.detach().norm())
+    distance = float(mount.position_m.detach().norm())
+    if not (math.isfinite(distance) and bool(torch.isfinite(mount.rotation).all())):
+        raise DataError('the pose of the mount is not finite; check the turn and shift that made it')
     if distance < body_radius_m:
         raise DataError(
             f'mount {distance:.3f} m from the centre is inside the body of radius {body_radius_m:g} m; move it out'
         )
-    R = T_nominal[:3, :3] @ torch.linalg.matrix_exp(generator)
-    top = torch.cat([R, place[:, None]], 1)
+    top = torch.cat([mount.rotation, mount.position_m[:, None]], 1)
     return torch.cat([top, torch.tensor([[0.0, 0.0, 0.0, 1.0]]).to(top)])
 
 
@@ -116,7 +109,7 @@ def hard_slices(
     slices, counts = [], []
     for k, clip in enumerate(light.detach().numpy()):
         size = {'height': clip.shape[1], 'width': clip.shape[2]}
-        emulator = DvsEmulator(**size, config=_seeded(config, k))
+        emulator = DvsEmulator(**size, config=replace(config, seed=config.seed * 1000 + k))
         events = concatenate([emulator.push(f, round(t * 1e9)) for f, t in zip(clip, t_s)])
         pixel = torch.as_tensor(events.y.astype(np.int64) * size['width'] + events.x)
         p, ones = torch.as_tensor(events.p.astype(np.int64)), torch.ones(len(events), dtype=torch.float64)
@@ -138,9 +131,3 @@ def sensor_config(threshold: float, sigma: float, *, shot_noise_hz: float, seed:
         shot_noise_rate_hz=shot_noise_hz, random_initial_phase=True, time_resolution_ns=1000, seed=seed,
         linlog_knee_dn=1.0,
     )  # fmt: skip
-
-
-def _seeded(config: DvsConfig, k: int) -> DvsConfig:
-    from dataclasses import replace
-
-    return replace(config, seed=config.seed * 1000 + k)

@@ -10,7 +10,6 @@ noise, in rooms that the design has not seen, against exact truth.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Any, ClassVar, Literal
 
 import numpy as np
@@ -28,6 +27,7 @@ from event_perception.optics.design.problem import Assessment, Values
 from event_perception.optics.drawing import layout_svg
 from event_perception.optics.lens import Lens
 from event_perception.optics.lens_file import shipped_lens
+from event_perception.optics.mount import Mount
 from event_perception.optics.render import LensRenderConfig
 from event_perception.simulation.event_image import TimeBins
 from event_perception.simulation.plane_light import PlaneLight
@@ -36,7 +36,7 @@ from event_perception.simulation.threshold_spread import Z_MAX, ThresholdSpread
 from event_perception.simulation.trajectories import SplineTrajectory, hand_held
 
 FREE = ('lens', 'turn', 'shift', 'threshold', 'network')
-TEST_ROOM = 10_000  # seeds of rooms for figures begin here
+TEST_ROOM = 1 << 40  # seeds of rooms for figures begin here, beyond those of training
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,6 +123,7 @@ class ChainDesign:
         self.render_config = LensRenderConfig(fields=c.lens_fields, rays=c.lens_rays)
         self._pupil_mm = float(self.lens.semi_aperture[self.lens.stop])
         self._cached: dict[int, Tensor] = {}
+        self._rooms: dict[int, list[chain.Clip]] = {}
 
     def start(self) -> Values:
         """The lens of the catalogue, focused on the axis; no turn; the threshold by hand; filters by hand."""
@@ -219,11 +220,11 @@ class ChainDesign:
         return omega @ self.mount(values)[:3, :3].T
 
     def mount(self, values: Values) -> Tensor:
-        """T_body_camera; the nominal one is the identity: a body with optical axes."""
-        nominal = torch.eye(4, dtype=torch.float64)
-        nominal[2, 3] = self.config.body_radius_m
-        return chain.mounted(
-            nominal, values['turn'], values['shift'], body_radius_m=self.config.body_radius_m
+        """T_body_camera; the nominal mount looks along z of a body with optical axes."""
+        ahead = torch.tensor([0.0, 0.0, self.config.body_radius_m], dtype=torch.float64)
+        nominal = Mount(torch.eye(3, dtype=torch.float64), ahead)
+        return chain.pose_of(
+            nominal.moved(values['turn'], values['shift']), body_radius_m=self.config.body_radius_m
         )
 
     def lens_of(self, values: Values) -> Lens:
@@ -246,7 +247,7 @@ class ChainDesign:
 
     def _pinhole(self, values: Values, index: int) -> Tensor:
         """Pinhole frames (F, H, W) of a window; kept where the mount is fixed."""
-        clip = self._clips[index]
+        clip = self._clip(index)
         if {'turn', 'shift'} & set(self.config.free):
             return clip.light.render(clip.T_world_body @ self.mount(values))
         if index not in self._cached:
@@ -263,19 +264,16 @@ class ChainDesign:
         return float(np.arctan(np.hypot(c.cx / c.fx, c.cy / c.fy)))
 
     def _truth(self, index: NDArray[np.int64]) -> Tensor:
-        return torch.stack([self._clips[int(k)].omega_body for k in index])
+        return torch.stack([self._clip(int(k)).omega_body for k in index])
 
-    @cached_property
-    def _clips(self) -> dict[int, chain.Clip]:
-        """Training windows 0, 1, ... and test windows -1, -2, ..."""
-        c, found = self.config, {}
-        for room in range(c.rooms):
-            for k, clip in enumerate(self._room(1000 * c.seed + room)):
-                found[room * c.clips + k] = clip
-        for room in range(c.test_rooms):
-            for k, clip in enumerate(self._room(TEST_ROOM + room)):
-                found[-1 - room * c.clips - k] = clip
-        return found
+    def _clip(self, index: int) -> chain.Clip:
+        """Training windows 0, 1, ... and test windows -1, -2, ...; a room is made when it is first needed."""
+        c = self.config
+        room, k = divmod(index if index >= 0 else -1 - index, c.clips)
+        seed = 1000 * c.seed + room if index >= 0 else TEST_ROOM + room
+        if seed not in self._rooms:
+            self._rooms[seed] = self._room(seed)
+        return self._rooms[seed][k]
 
     def _room(self, seed: int) -> list[chain.Clip]:
         """Windows at random instants of a hand-held motion; time is stretched to the wanted speed."""
