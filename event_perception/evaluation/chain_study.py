@@ -60,11 +60,11 @@ def junctions(config: ChainConfig = SMALL, seed: int = 0) -> dict[str, tuple[flo
     def random(shape: tuple[int, ...]) -> Tensor:
         return torch.as_tensor(rng.normal(size=shape))
 
-    sampling = {'samples': config.samples, 'lines': config.lines, 'seed': 1}
-
     def slices(light: Tensor, v: Values) -> Tensor:
         spread, sensor = design.spread(v), design.sensor(v, 0)
-        return chain.expected_slices(light, design.t_s, spread, design.bins, sensor, **sampling)[0]
+        return chain.expected_slices(
+            light, design.t_s, spread, design.bins, sensor, samples=config.samples, lines=config.lines, seed=1
+        )[0]
 
     held = slices(light, values).detach()
     weight = torch.as_tensor(rng.normal(size=light.shape[2:]))
@@ -73,20 +73,16 @@ def junctions(config: ChainConfig = SMALL, seed: int = 0) -> dict[str, tuple[flo
     def test(name: str, function: Callable[[Tensor], Tensor], at: Tensor, step: float | Tensor) -> None:
         tests[name] = (function, at, _uphill(function, at, step) if isinstance(step, float) else step)
 
+    def seen(name: str) -> Callable[[Tensor], Tensor]:
+        return lambda x: (weight * _frames(design, values | {name: x})).sum()
+
+    def through_lens(name: str) -> Callable[[Tensor], Tensor]:
+        return lambda x: (weight * design.light(values | {name: x}, index)).sum()
+
     for name in ('turn', 'shift'):
-        test(
-            f'{name} -> frames',
-            lambda x, n=name: (weight * _frames(design, values | {n: x})).sum(),
-            values[name],
-            STEPS[name],
-        )  # type: ignore[misc]
+        test(f'{name} -> frames', seen(name), values[name], STEPS[name])
     for name in ('curvature', 'gap'):
-        test(
-            f'{name} -> light',
-            lambda x, n=name: (weight * design.light(values | {n: x}, index)).sum(),
-            values[name],
-            STEPS[name],
-        )  # type: ignore[misc]
+        test(f'{name} -> light', through_lens(name), values[name], STEPS[name])
     test('light -> slices', lambda x: (held * slices(x, values)).sum(), light, 0.02 * light * light.log())
     at = values['log_threshold']
     test(

@@ -91,12 +91,17 @@ def expected_slices(
     spread: ThresholdSpread,
     bins: TimeBins,
     config: DvsConfig,
-    **sampling: int,
+    *,
+    samples: int,
+    lines: int,
+    seed: int,
 ) -> tuple[Tensor, Tensor]:
     """Expected slices (B, S, H, W) of B clips (B, F, H, W), and expected events a pixel (B,), attached."""
     slices, counts = [], []
     for clip in light:
-        events = expected_events(log_light(clip, t_s, config), t_s, spread, **sampling)
+        events = expected_events(
+            log_light(clip, t_s, config), t_s, spread, samples=samples, lines=lines, seed=seed
+        )
         slices.append(image_of(events, bins))
         counts.append(events.weight.sum() / (events.height * events.width))
     return torch.stack(slices), torch.stack(counts)

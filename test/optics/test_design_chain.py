@@ -84,12 +84,12 @@ def test_nonsense_is_refused(design):
     with pytest.raises(ConfigError, match='choose from'):
         ChainDesign(replace(TINY, free=('colour',)))
     place = torch.tensor([0.0, 0.0, 0.1], dtype=torch.float64)
-    with pytest.raises(DataError, match='inside the body of radius 0.2'):
+    with pytest.raises(DataError, match=r'inside the body of radius 0\.2'):
         chain.pose_of(Mount(torch.eye(3, dtype=torch.float64), place), body_radius_m=0.2)
     with pytest.raises(DataError, match='not finite'):
         chain.pose_of(Mount(torch.eye(3, dtype=torch.float64), place * torch.nan))
     values = design.start() | {'log_threshold': torch.tensor(-torch.inf, dtype=torch.float64)}
-    with pytest.raises(DataError, match='stay positive|zero or negative'):
+    with pytest.raises(DataError, match=r'stay positive|zero or negative'):
         design.loss(values, 0)
     with pytest.raises(DataError, match='slices'):
         design.network(torch.zeros(1, 1, 24, 32))
