@@ -13,6 +13,8 @@ from event_perception.simulation.warm_up import warm_up as warm_up_camera
 def main() -> None:
     """Perception, the simulated camera, and the scenes of the stand-in."""
     warm_up_pipeline(PipelineConfig())
+    for method in ('tiles', 'residual'):
+        warm_up_pipeline(build(PipelineConfig, {'stages': ('flow',), 'flow.method': method}))
     warm_up_pipeline(build(PipelineConfig, {'odometry.method': 'rotation_slam'}))
     warm_up_pipeline(PipelineConfig(images=ImagesStageConfig(method='gradient')))
     simulator = build(SimulatorConfig, SIMULATOR_DEFAULTS)

@@ -37,11 +37,12 @@ NODES_PX = 16
 
 @dataclass(frozen=True)
 class Outcome:
-    """Mean over the windows: EPE px per 50 ms, evaluations, ms."""
+    """Mean over the windows: EPE px per 50 ms, evaluations, ms; and the EPE of each kind of clip."""
 
     epe_px: float
     evaluations: float
     ms: float
+    by_kind: tuple[float, ...] = ()
 
 
 def study_windows(seeds: tuple[int, ...]) -> list[tuple[ClipWindow, FlowEvents]]:
@@ -74,7 +75,10 @@ def joint_outcome(
         q, evaluations = maximise(focus, start, grid, strength=strength, iterations=ITERATIONS)
         ms = 1e3 * (perf_counter() - begin)
         rows.append((clip.scores(grid.dense(q))[0], evaluations, ms))
-    return Outcome(*np.mean(rows, axis=0))
+    kinds = np.array([clip.kind for clip, _ in windows])
+    errors = np.array([row[0] for row in rows])
+    by_kind = tuple(float(errors[kinds == kind].mean()) for kind in KINDS if (kinds == kind).any())
+    return Outcome(*np.mean(rows, axis=0), by_kind)
 
 
 def _typical(events: FlowEvents, grid: NodeGrid, bin_px: float, reach: float, q: np.ndarray) -> float:
@@ -163,8 +167,12 @@ def weak_tiles_table(seeds: tuple[int, ...], weights: tuple[float, ...] = (0.03,
 
 
 def _line(head: str, raw: Outcome, weak: Outcome) -> str:
-    cells = (f'{o.epe_px:.3f} ({o.evaluations:.0f})' for o in (raw, weak))
+    cells = (f'{o.epe_px:.3f} ({o.evaluations:.0f}){_kinds(o)}' for o in (raw, weak))
     return f'| {head} | ' + ' | '.join(cells) + f' | {_percent(raw.epe_px, weak.epe_px)} |'
+
+
+def _kinds(outcome: Outcome) -> str:
+    return ' ' + '/'.join(f'{epe:.2f}' for epe in outcome.by_kind) if outcome.by_kind else ''
 
 
 def _percent(before: float, after: float) -> str:
