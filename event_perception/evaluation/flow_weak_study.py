@@ -78,8 +78,8 @@ def joint_outcome(
     kinds = np.array([clip.kind for clip, _ in windows])
     errors = np.array([row[0] for row in rows])
     by_kind = tuple(float(errors[kinds == kind].mean()) for kind in KINDS if (kinds == kind).any())
-    epe_px, evaluations, ms = (float(value) for value in np.mean(rows, axis=0))
-    return Outcome(epe_px, evaluations, ms, by_kind)
+    means = [float(value) for value in np.mean(rows, axis=0)]
+    return Outcome(means[0], means[1], means[2], by_kind)
 
 
 def _typical(events: FlowEvents, grid: NodeGrid, bin_px: float, reach: float, q: np.ndarray) -> float:
