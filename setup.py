@@ -23,9 +23,9 @@ def files(pattern):
 
 
 def package_files():
-    """Bundled recordings, lenses and parameters, relative to the package."""
-    paths = files(f'{NAME}/recordings/**/*') + files(f'{NAME}/optics/lenses/*.yaml')
-    paths += files(f'{NAME}/evaluation/*.npz')
+    """Bundled recordings, lenses, parameters and weights, relative to the package."""
+    patterns = ('recordings/**/*', 'optics/lenses/*.yaml', 'evaluation/*.npz', 'images/weights/*.safetensors')
+    paths = [path for pattern in patterns for path in files(f'{NAME}/{pattern}')]
     return [str(Path(path).relative_to(NAME)) for path in paths]
 
 

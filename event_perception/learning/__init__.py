@@ -9,6 +9,7 @@ __all__ = ['TASKS']
 TASKS = Registry(
     'training_task',
     {
+        'spikes.compact': 'event_perception.learning.spikes_compact:CompactTask',
         'spikes.ssml': 'event_perception.learning.spikes_ssml:SsmlTask',
         'spikes.stir': 'event_perception.learning.spikes_stir:StirTask',
         'flow.correlation': 'event_perception.learning.flow_tasks:CorrelationFlowTask',

@@ -40,6 +40,9 @@ class TrainingConfig:
     validate_every: int = param(1000, 'Steps between validations; 0: only at the end.', ge=0)
     checkpoint_every: int = param(500, 'Steps between checkpoints.', ge=1)
     batches_ahead: int = param(2, 'Batches made ahead of need, each in a thread; 0: none.', ge=0, le=64)
+    precision: Literal['float32', 'bfloat16'] = param(
+        'float32', 'Of the layers: bfloat16 is faster where the processor has it; weights stay float32.'
+    )
     deterministic: bool = param(True, 'Whether to ask torch for operations that repeat bit by bit.')
 
 

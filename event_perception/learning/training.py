@@ -139,7 +139,10 @@ class _Loop:
         for group in self._optimiser.param_groups:
             group['lr'] = learning_rate(config, step)
         self._optimiser.zero_grad(set_to_none=True)
-        loss = self._plan.task.loss(self._network, self._on_device(batch), step)
+        with torch.autocast(
+            self._device.partition(':')[0], torch.bfloat16, enabled=config.precision == 'bfloat16'
+        ):
+            loss = self._plan.task.loss(self._network, self._on_device(batch), step)
         loss.backward()
         self._processes.average_gradients(self._network)
         norm = nn.utils.clip_grad_norm_(self._network.parameters(), config.clip_norm or math.inf)
