@@ -16,6 +16,7 @@ from event_perception.flow.spikes import SpikeFlowConfig
 from event_perception.flow.tiles_config import TilesConfig
 from event_perception.flow.window import FlowWindowConfig
 from event_perception.images.ati import AtiConfig
+from event_perception.images.compact import CompactConfig
 from event_perception.images.complementary import ComplementaryConfig
 from event_perception.images.gradient import GradientConfig
 from event_perception.images.highpass import HighpassConfig
@@ -80,6 +81,7 @@ class ImagesStageConfig:
     tfi_adaptive: TfiAdaptiveConfig = TfiAdaptiveConfig()
     stp: StpConfig = StpConfig()
     tvs: TvsConfig = TvsConfig()
+    compact: CompactConfig = CompactConfig()
     ssml: SsmlConfig = SsmlConfig()
     stir: StirConfig = StirConfig()
 

@@ -18,6 +18,7 @@ RECONSTRUCTORS = Registry(
         'gradient': 'event_perception.images.gradient:GradientReconstructor',
         'highpass': 'event_perception.images.highpass:HighpassFilter',
         'ati': 'event_perception.images.ati:Ati',
+        'compact': 'event_perception.images.compact:Compact',
         'ssml': 'event_perception.images.ssml:Ssml',
         'stir': 'event_perception.images.stir:StirReconstructor',
         'stp': 'event_perception.images.stp:Stp',

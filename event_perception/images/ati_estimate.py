@@ -32,8 +32,9 @@ from event_perception.images.ati_kernels import (
     rates_within,
     smooth_noise,
 )
+from event_perception.images.bands import Bands
 from event_perception.images.spike_history import SpikeHistory
-from event_perception.images.spike_kernels import nearest_spikes
+from event_perception.images.spike_kernels import MISSING, find_spikes
 from event_perception.images.spike_reconstructor import SpikeOutputConfig
 from event_perception.images.tfi_k import interval_rates
 
@@ -75,6 +76,7 @@ class AtiConfig:
         0.3, 'Adaptive: share of the estimated squared smear that counts as noise there.', ge=0.0, le=10.0
     )
     smoothing_px: float = param(1.0, 'Adaptive: sigma of that average, px.', ge=0.1, le=10.0)
+    threads: int = param(2, 'Threads that an image is computed with.', ge=1, le=64)
     output: SpikeOutputConfig = SpikeOutputConfig()
 
 
@@ -129,9 +131,7 @@ class AtiEstimator:
             min(plane + c.search_planes + 1, history.end),
         )
         n_pixels = self._height * self._width
-        left, right = nearest_spikes(
-            history.words(first, end), plane - first, n_pixels, c.max_intervals, c.max_intervals
-        )
+        left, right = self._nearest(history.words(first, end), plane - first)
         if history.flipped:  # blocks are counted from the top row of the image
             left, right = self._upside_down(left), self._upside_down(right)
         # Where one side has no spike, what the other side and the silence tell.
@@ -146,6 +146,15 @@ class AtiEstimator:
         rates = self._smooth(raw, variance + np.float32(c.smear_share) * smear)
         return AtiEstimate(rates, raw, variance, smear, single, left, right)
 
+    def _nearest(
+        self, planes: NDArray[np.uint64], centre: int
+    ) -> tuple[NDArray[np.uint16], NDArray[np.uint16]]:
+        shape = (self._height * self._width, self.config.max_intervals)
+        left, right = np.full(shape, MISSING, np.uint16), np.full(shape, MISSING, np.uint16)
+        words = Bands(planes.shape[1], step=8, threads=self.config.threads)
+        words.map(lambda first, end: find_spikes(planes, centre, left, right, first, end))
+        return left, right
+
     def _upside_down(self, pixels: NDArray) -> NDArray:
         return upside_down(pixels, self._height, self._width)
 
@@ -154,16 +163,24 @@ class AtiEstimator:
     ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """Window of every pixel, planes, and the squared smear that begins there, (n,) each."""
         c = self.config
-        squared, expected, variance = disagreements(
-            left,
-            right,
-            self._height,
-            self._width,
-            c.block_px,
-            self._windows,
-            np.float32(c.charge_noise**2),
-            *self._tables,
-        )
+        charge = np.float32(c.charge_noise**2)
+
+        def disagree(first: int, end: int) -> tuple[NDArray[np.float32], ...]:
+            rows = np.s_[first * self._width : end * self._width]
+            return disagreements(
+                left[rows],
+                right[rows],
+                end - first,
+                self._width,
+                c.block_px,
+                self._windows,
+                charge,
+                *self._tables,
+            )
+
+        # Two blocks a step: pixels are taken as on a chessboard.
+        bands = Bands(self._height, step=2 * c.block_px, threads=c.threads).map(disagree)
+        squared, expected, variance = (np.concatenate(maps, axis=1) for maps in zip(*bands))
         squared, expected = self._pool(squared), self._pool(expected)
         excess = np.where(squared > np.float32(c.tolerance) * expected, squared - expected, np.float32(0))
         chosen, smear = least_risk(excess, self._pool(variance))
@@ -194,8 +211,11 @@ class AtiEstimator:
         Transactions on Pattern Analysis and Machine Intelligence 2(2), 1980).
         """
         noisy, variance = (flat.reshape(self._height, self._width) for flat in (rates, variance))
-        smooth = smooth_noise(
-            noisy, variance, gaussian_weights(self.config.smoothing_px), np.float32(self.config.smoothing)
+        weights, reach = gaussian_weights(self.config.smoothing_px), np.float32(self.config.smoothing)
+        smooth = np.concatenate(
+            Bands(self._height, step=1, threads=self.config.threads).map(
+                lambda first, end: smooth_noise(noisy, variance, weights, reach, first, end)
+            )
         )
         sigma, texture = (
             self.config.pool_px,

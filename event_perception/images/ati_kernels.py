@@ -176,22 +176,30 @@ def rates_within(
 
 @njit(cache=True, nogil=True)
 def smooth_noise(
-    rates: NDArray[np.float32], variance: NDArray[np.float32], weights: NDArray[np.float32], reach: np.float32
+    rates: NDArray[np.float32],
+    variance: NDArray[np.float32],
+    weights: NDArray[np.float32],
+    reach: np.float32,
+    first_row: int,
+    end_row: int,
 ) -> NDArray[np.float32]:
     """Average neighbours that differ by less than ``reach`` standard deviations of the pixel's noise.
 
     The weight falls with the difference as Tukey's biweight and with distance as ``weights`` (odd, odd).
+
+    Returns:
+        Rows first_row to end_row of the averages.
     """
     height, width = rates.shape
     radius = weights.shape[0] // 2
-    smooth = np.empty_like(rates)
+    smooth = np.empty((end_row - first_row, width), np.float32)
     zero, one, least = np.float32(0), np.float32(1), np.float32(1e-20)
     inverse, total, weight = (
         np.empty(width, np.float32),
         np.empty(width, np.float32),
         np.empty(width, np.float32),
     )
-    for y in range(height):
+    for y in range(first_row, end_row):
         centre = rates[y]
         for x in range(width):
             inverse[x] = one / max(reach * reach * variance[y, x], least)
@@ -208,5 +216,5 @@ def smooth_noise(
                     total[x] += w * value
                     weight[x] += w
         for x in range(width):
-            smooth[y, x] = total[x] / weight[x]
+            smooth[y - first_row, x] = total[x] / weight[x]
     return smooth

@@ -82,6 +82,7 @@ class Compact(SpikeReconstructor):
         self.lookahead_planes = self._estimator.config.search_planes
         self.images, self.mean_rate = CompactCounts(), 0.0
         self._restarts = 0
+        self._scale: float | None = None
         self._forget_scale()
 
     def push(self, stream: SpikeStream) -> None:
@@ -119,7 +120,7 @@ class Compact(SpikeReconstructor):
         n_bytes = (self._height * self._width + 7) // 8
         self._slices = np.zeros((self.config.scale_planes.bit_length(), n_bytes), np.uint8)
         self._seen = 0
-        self._scale: float | None = None
+        self._scale = None
 
     def _rates(self, plane: int) -> NDArray[np.float32]:
         estimate = self._estimator.estimate(self._history, plane)

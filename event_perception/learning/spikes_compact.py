@@ -114,8 +114,11 @@ class CompactTask:
             for name, chosen in groups.items()
             if chosen.any()
         }
-        shown = [np.hstack([samples.features[k, 0].astype(np.float32), light[k], truth[k]]) for k in range(4)]
-        return Validation(metrics, {'ati_compact_truth': np.vstack(shown[: len(light)])})
+        shown = [
+            np.hstack([samples.features[k, 0].astype(np.float32), light[k], truth[k]])
+            for k in range(min(4, len(light)))
+        ]
+        return Validation(metrics, {'ati_compact_truth': np.vstack(shown)})
 
     @property
     def _pool(self) -> 'Samples':

@@ -24,7 +24,7 @@ FAMILIES = {
     'flow': flow.FLOW_ESTIMATORS,
     'odometry': odometry.ODOMETRIES,
 }
-SPIKE_METHODS = ('ati', 'ssml', 'stir', 'stp', 'tfi', 'tfi_adaptive', 'tfi_k', 'tfp', 'tvs')
+SPIKE_METHODS = ('ati', 'compact', 'ssml', 'stir', 'stp', 'tfi', 'tfi_adaptive', 'tfi_k', 'tfp', 'tvs')
 EVENT_METHODS = sorted(set(images.RECONSTRUCTORS.names()) - set(SPIKE_METHODS))
 
 

@@ -59,12 +59,12 @@ class CompactNetwork(nn.Module):
         """Light of the brightest pixels = 1, (B, 1, H, W), of features (B, 13, H, W) of any size."""
         height, width = features.shape[2:]
         doubt = features[:, 1:2].clamp(LEAST_DOUBT, LARGEST_DOUBT)
-        padded = functional.pad(
-            in_doubts(features, doubt), (0, -width % 4, 0, -height % 4), mode='replicate'
-        )
-        fine = self.fine(_leaky(self.head(functional.pixel_unshuffle(padded, 2))))
+        seen = functional.pad(in_doubts(features, doubt), (0, width % 2, 0, height % 2), mode='replicate')
+        quarters = functional.pixel_unshuffle(seen, 2).contiguous(memory_format=torch.channels_last)
+        fine = self.fine(_leaky(self.head(quarters)))
         coarse = self.coarse(_leaky(self.down(fine)))
-        blended = self.blend(fine + functional.interpolate(coarse, scale_factor=2, mode='nearest'))
+        wide = functional.interpolate(coarse, scale_factor=2, mode='nearest')
+        blended = self.blend(fine + wide[..., : fine.shape[2], : fine.shape[3]])
         change = functional.pixel_shuffle(self.tail(blended), 2)[..., :height, :width]
         return features[:, :1] + doubt * change.to(features.dtype)
 
@@ -77,8 +77,9 @@ def in_doubts(features: Tensor, doubt: Tensor) -> Tensor:
     ati = features[:, :1]
     logs = features[:, 1:4:2].clamp(LEAST_DOUBT, LARGEST_DOUBT).log() / 4 + 1
     mean = functional.avg_pool2d(ati, REACH_PX, 1, REACH_PX // 2, count_include_pad=False)
-    others = torch.cat([ati - mean, features[:, 2:3] - ati, features[:, 4:] - ati], dim=1) / doubt
-    return torch.cat([ati, logs, others.clamp(-MOST_DOUBTS, MOST_DOUBTS) / 2], dim=1)
+    differences = (ati - mean, features[:, 2:3] - ati, features[:, 4:] - ati)
+    others = [(d / (2 * doubt)).clamp(-MOST_DOUBTS / 2, MOST_DOUBTS / 2) for d in differences]
+    return torch.cat([ati, logs, *others], dim=1)
 
 
 class _Pair(nn.Module):
@@ -114,7 +115,6 @@ def load_compact(path: Path) -> Callable[[NDArray[np.float32]], NDArray[np.float
 
     def light(features: NDArray[np.float32]) -> NDArray[np.float32]:
         with torch.inference_mode():
-            batch = torch.from_numpy(features)[None].contiguous(memory_format=torch.channels_last)
-            return np.asarray(network(batch)[0, 0].numpy(), np.float32)
+            return np.asarray(network(torch.from_numpy(features)[None])[0, 0].numpy(), np.float32)
 
     return light
