@@ -14,6 +14,7 @@ BENCHMARKS = Registry(
     {
         'binning': 'event_perception.evaluation.bench_binning:bench_binning',
         'codecs': 'event_perception.evaluation.bench_codecs:bench_codecs',
+        'compact': 'event_perception.evaluation.compact_study:bench_compact',
         'egomotion': 'event_perception.evaluation.bench_egomotion:bench_egomotion',
         'flow': 'event_perception.evaluation.bench_flow:bench_flow',
         'images': 'event_perception.evaluation.bench_images:bench_images',

@@ -197,6 +197,7 @@ def _image_times(stream: SpikeStream) -> dict[str, float]:
         'tvs_hybrid': ('tvs', {'mode': 'hybrid'}),
         'ati_fixed_20_21': ('ati', {'window': 'fixed', 'search_planes': 20, 'max_intervals': 6}),
         'ati': ('ati', {}),
+        'compact': ('compact', {}),
     }
     times: dict[str, float] = {}
     middle = stream.start_ns + N_PLANES // 2 * PERIOD_NS

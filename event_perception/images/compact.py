@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Images by a small trained network on top of `ati`, made for a CPU.
 
-rate = ati + doubt * network(features / K): the network sees what `ati` has measured, on the scale of the brightest
+rate = ati + doubt * network(features / K), roughly: the network sees what `ati` has measured, on the scale of the brightest
 pixels K, so that it need not know the light level. It was trained on streams of this package's simulator; where the
 light is other than any of those, the image is that of `ati`, which is counted and logged.
 """
@@ -20,6 +20,7 @@ from event_perception.errors import DataError
 from event_perception.events.spike_stream import SpikeStream
 from event_perception.images.ati_estimate import AtiConfig, AtiEstimate, AtiEstimator, upside_down
 from event_perception.images.compact_features import compact_features
+from event_perception.images.learned import LearnedCounts
 from event_perception.images.spike_kernels import add_planes
 from event_perception.images.spike_reconstructor import SpikeOutputConfig, SpikeReconstructor
 from event_perception.images.tfp import bit_sliced_counts
@@ -44,14 +45,6 @@ class CompactConfig:
     )
     scale_quantile: float = param(0.995, 'Share of the pixels that is no brighter than that.', ge=0.5, le=1.0)
     output: SpikeOutputConfig = SpikeOutputConfig()
-
-
-@dataclass(frozen=True, slots=True)
-class CompactCounts:
-    """How images came about: by the network, or by ``ati`` because of the light."""
-
-    by_network: int = 0
-    outside_light: int = 0
 
 
 class Compact(SpikeReconstructor):
@@ -80,7 +73,7 @@ class Compact(SpikeReconstructor):
         self._estimator = AtiEstimator(AtiConfig(), height=height, width=width)
         self._network = load_compact(Path(config.weights) if config.weights else SHIPPED_WEIGHTS)
         self.lookahead_planes = self._estimator.config.search_planes
-        self.images, self.mean_rate = CompactCounts(), 0.0
+        self.images, self.mean_rate = LearnedCounts(), 0.0
         self._restarts = 0
         self._scale: float | None = None
         self._forget_scale()

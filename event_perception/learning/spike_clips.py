@@ -18,6 +18,8 @@ from event_perception.config import param
 from event_perception.learning.pictures import folder_pictures, own_pictures
 from event_perception.simulation.spikes import SpikeEmulator, spike_sensor
 
+LEAST_STEP_PX = 0.7  # pixels of the picture per pixel of the view: less would show the picture's own pixels
+
 
 @dataclass(frozen=True, slots=True)
 class SpikeClipConfig:
@@ -36,9 +38,17 @@ class SpikeClipConfig:
         0.5, 'Share of clips with the noise of the `typical` sensor; the others have none.', ge=0.0, le=1.0
     )
     max_speed_px_plane: float = param(0.6, 'Fastest slide, px per plane.', ge=0.0, le=10.0)
+    speed_exponent: float = param(
+        1.0, 'Speeds are the fastest times u to this power, u uniform: 1 is uniform, 2 favours slow ones.',
+        ge=0.1, le=10.0,
+    )  # fmt: skip
     max_turn: float = param(
         0.01, 'Fastest turn, rad per plane, and fastest growth, per plane.', ge=0.0, le=0.1
     )
+    largest_step_px: float = param(
+        1.1, 'Most pixels of the picture per pixel of the view, at least 0.7; 2 gives texture as fine as pixels.',
+        ge=0.7, le=8.0,
+    )  # fmt: skip
     still_share: float = param(0.1, 'Share of clips without motion.', ge=0.0, le=1.0)
     own_pictures: int = param(40, 'Pictures drawn from the seed.', ge=0)
     picture_seed: int = param(1, 'Seed of those pictures.', ge=0)
@@ -148,13 +158,18 @@ class _View:
         self._picture = self._picture * np.float32(contrast) + np.float32(brightness)
         sides = np.array(picture.shape[::-1], float)
         self._centre = random.uniform(0.2, 0.8, 2) * sides
-        self._angle, self._scale = random.uniform(-np.pi, np.pi), random.uniform(0.7, 1.1)
+        self._angle, self._scale = (
+            random.uniform(-np.pi, np.pi),
+            random.uniform(LEAST_STEP_PX, c.largest_step_px),
+        )
         self._view_centre = np.array([(c.width - 1) / 2, (c.height - 1) / 2])
         moves = random.random() >= c.still_share
-        speed, direction = c.max_speed_px_plane * random.random() * moves, random.uniform(-np.pi, np.pi)
+        speed = c.max_speed_px_plane * random.random() ** c.speed_exponent * moves
+        direction = random.uniform(-np.pi, np.pi)
         self.velocity = speed * np.array([np.cos(direction), np.sin(direction)])
         turns = moves * (random.random(2) < 0.4)  # most clips only slide
-        self._turn, self._growth = c.max_turn * random.uniform(-1, 1, 2) * turns
+        share = random.uniform(-1, 1, 2)
+        self._turn, self._growth = c.max_turn * np.sign(share) * np.abs(share) ** c.speed_exponent * turns
 
     def draw(self, plane: int, out: NDArray[np.float32]) -> None:
         """The light of a plane, counted from the middle one, into ``out``."""

@@ -28,7 +28,6 @@ from event_perception.images.spike_history import SpikeHistory
 from event_perception.learning.spike_clips import SpikeClipConfig, SpikeClipMaker, SpikeClips
 from event_perception.learning.task import Batch, Validation
 
-LEAST_SQUARED_ERROR = 1e-5  # of light: an error of three thousandths is good enough
 VALIDATION_SEED = 7
 
 
@@ -45,6 +44,12 @@ class CompactTaskConfig:
         1.1, 'Most that the brightest pixels of a picture may be taken for.', ge=0.1, le=4.0
     )
     darkest: float = param(0.55, 'Least that they may be taken for.', ge=0.05, le=4.0)
+    least_squared_error: float = param(
+        1e-5,
+        'Added to squared errors before the logarithm of the loss: what is good enough.',
+        ge=1e-9,
+        le=1.0,
+    )
     network: CompactNetworkConfig = CompactNetworkConfig()
     clips: SpikeClipConfig = SpikeClipConfig(
         n_planes=401, height=96, width=96, least_gain=0.03, usual_share=0.25, noisy_share=0.4, own_pictures=30
@@ -92,7 +97,8 @@ class CompactTask:
         features, truth = batch['features'], batch['light'][:, None]
         error = ((network(features).float() - truth) ** 2).mean(dim=(1, 2, 3))
         before = ((features[:, :1] - truth) ** 2).mean(dim=(1, 2, 3))
-        return ((error + LEAST_SQUARED_ERROR) / (before + LEAST_SQUARED_ERROR)).log().mean()
+        least = self.config.least_squared_error
+        return ((error + least) / (before + least)).log().mean()
 
     def validate(self, network: nn.Module, device: str) -> Validation:
         """Gain in PSNR over ati, dB: mean, least, and of fast, dark and still clips; the first pictures."""
@@ -173,4 +179,4 @@ def _features(estimator: AtiEstimator, planes: NDArray[np.uint8], gain: float) -
 
 def _psnr(images: NDArray[np.float32], truth: NDArray[np.float32]) -> NDArray[np.float64]:
     error = np.mean((np.clip(images, 0, 1).astype(float) - truth) ** 2, axis=(1, 2))
-    return -10 * np.log10(error + LEAST_SQUARED_ERROR)
+    return -10 * np.log10(error + 1e-9)

@@ -15,8 +15,9 @@ from event_perception.evaluation.compact_study import LightCell, compare_cell, s
 from event_perception.evaluation.image_quality import psnr, ssim
 from event_perception.events import SpikeStream
 from event_perception.images.ati_estimate import AtiEstimate
-from event_perception.images.compact import SHIPPED_WEIGHTS, CompactCounts
+from event_perception.images.compact import SHIPPED_WEIGHTS
 from event_perception.images.compact_features import N_FEATURES, compact_features
+from event_perception.images.learned import LearnedCounts
 from event_perception.images.networks.compact import CompactNetwork, CompactNetworkConfig, load_compact
 from event_perception.images.spike_kernels import MISSING
 from event_perception.learning.checkpoints import read, save_weights
@@ -64,7 +65,7 @@ def test_an_untrained_network_is_ati(tmp_path):
     plain.push(stream)
     untrained = make(stream, weights=str(tmp_path / 'w.safetensors'))
     np.testing.assert_allclose(untrained.image(250_000), plain.image(250_000), rtol=1e-5)
-    assert untrained.images == CompactCounts(by_network=1)
+    assert untrained.images == LearnedCounts(by_network=1)
     assert not np.allclose(make(stream).image(250_000), plain.image(250_000), rtol=1e-4)
 
 
@@ -94,7 +95,7 @@ def test_at_light_that_the_network_does_not_know_the_image_is_that_of_ati_and_it
         first, second = reconstructor.image(450_000), reconstructor.image(460_000)
     np.testing.assert_array_equal(first, plain.image(450_000))
     np.testing.assert_array_equal(second, plain.image(460_000))
-    assert reconstructor.images == CompactCounts(outside_light=2)
+    assert reconstructor.images == LearnedCounts(outside_light=2)
     assert len(caplog.records) == 1 and 'outside_light' in caplog.text
 
 

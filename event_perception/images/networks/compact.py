@@ -2,9 +2,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """The compact network: what is to be added to `ati`, in units of how much `ati` is to be doubted.
 
-out = ati + doubt * network(features). Four pixels become channels of one, so that everything runs at half size; two
+out = ati + (doubt - what is sure) * network(features). Four pixels become channels of one, so that everything runs at half size; two
 pairs of convolutions there, two at a quarter, where motion and large surfaces are seen, and one more at half size.
-The last layer starts at zero: an untrained network is `ati`. Where `ati` is sure of itself, little can be added.
+The last layer starts at zero: an untrained network is `ati`. Where `ati` is sure of itself nothing is changed.
 """
 
 from collections.abc import Callable
@@ -24,6 +24,7 @@ from event_perception.learning.checkpoints import fill, read
 
 TASK = 'spikes.compact'
 LEAK = 0.1
+SURE = 0.004  # of doubt: with less, `ati` stays as it is
 N_INPUTS = N_FEATURES + 1
 REACH_PX = 5  # side of the neighbourhood that `ati` is compared with
 MOST_DOUBTS = 6.0  # of a difference; what differs by more is wrong, however much more
@@ -66,7 +67,7 @@ class CompactNetwork(nn.Module):
         wide = functional.interpolate(coarse, scale_factor=2, mode='nearest')
         blended = self.blend(fine + wide[..., : fine.shape[2], : fine.shape[3]])
         change = functional.pixel_shuffle(self.tail(blended), 2)[..., :height, :width]
-        return features[:, :1] + doubt * change.to(features.dtype)
+        return features[:, :1] + (doubt - SURE).clamp(min=0) * change.to(features.dtype)
 
 
 def in_doubts(features: Tensor, doubt: Tensor) -> Tensor:
