@@ -21,8 +21,8 @@ from numpy.typing import NDArray
 from event_perception import images
 from event_perception.evaluation.image_quality import psnr
 from event_perception.events.spike_stream import SpikeStream
-from event_perception.learning.pictures import folder_pictures
-from event_perception.simulation.moving_picture import moving_picture, noise_picture
+from event_perception.learning.pictures import folder_pictures, own_pictures
+from event_perception.simulation.moving_picture import moving_picture
 from event_perception.simulation.spikes import SpikeEmulator, spike_sensor
 
 MEAN_RATES = (0.02, 0.05, 0.1, 0.2, 0.4, 0.6)
@@ -106,9 +106,8 @@ def _image(name: str, stream: SpikeStream, gain: float, more: dict[str, Any]) ->
 
 
 def unseen_pictures(count: int) -> list[NDArray[np.float32]]:
-    """Pictures drawn from seeds that no training uses, (H, W) on [0.02, 1], larger than the view."""
-    height, width = HEIGHT + 2 * MARGIN, WIDTH + 2 * MARGIN
-    return [noise_picture(PICTURE_SEED + k, height=height, width=width) for k in range(count)]
+    """Pictures drawn from a seed that no training uses, shapes and 1/f noise in turn, larger than the view."""
+    return own_pictures(PICTURE_SEED, count, WIDTH + 2 * MARGIN)
 
 
 def table(rows: Sequence[dict[str, Any]]) -> str:

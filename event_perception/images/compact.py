@@ -10,7 +10,7 @@ light is other than any of those, the image is that of `ati`, which is counted a
 import logging
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -34,11 +34,15 @@ class CompactConfig:
     """Weights, the light that they know, and the scale of the scene."""
 
     weights: str = param('', 'File of weights trained as spikes.compact; empty: those of the package.')
+    precision: Literal['float32', 'bfloat16'] = param(
+        'float32',
+        'Of the layers; bfloat16 is faster where the processor has units for it, and much slower elsewhere.',
+    )
     least_rate: float = param(
         0.01, 'Least mean rate that the network is used at, spikes per plane.', ge=0.0, le=1.0, live=True
     )
     largest_rate: float = param(
-        0.65, 'Largest mean rate that the network is used at, spikes per plane.', ge=0.0, le=1.0, live=True
+        0.5, 'Largest mean rate that the network is used at, spikes per plane.', ge=0.0, le=1.0, live=True
     )
     scale_planes: int = param(
         400, 'First planes of a stream that the brightest rate is taken from, then held.', ge=1, le=65535
@@ -71,7 +75,9 @@ class Compact(SpikeReconstructor):
         self.config = config = config or CompactConfig()
         super().__init__(config.output, height=height, width=width)
         self._estimator = AtiEstimator(AtiConfig(), height=height, width=width)
-        self._network = load_compact(Path(config.weights) if config.weights else SHIPPED_WEIGHTS)
+        self._network = load_compact(
+            Path(config.weights) if config.weights else SHIPPED_WEIGHTS, config.precision
+        )
         self.lookahead_planes = self._estimator.config.search_planes
         self.images, self.mean_rate = LearnedCounts(), 0.0
         self._restarts = 0

@@ -10,6 +10,7 @@ The last layer starts at zero: an untrained network is `ati`. Where `ati` is sur
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import torch
@@ -99,7 +100,9 @@ def _leaky(x: Tensor) -> Tensor:
     return functional.leaky_relu(x, LEAK)
 
 
-def load_compact(path: Path) -> Callable[[NDArray[np.float32]], NDArray[np.float32]]:
+def load_compact(
+    path: Path, precision: Literal['float32', 'bfloat16'] = 'float32'
+) -> Callable[[NDArray[np.float32]], NDArray[np.float32]]:
     """The trained network as a function of features (13, H, W), giving light (H, W).
 
     Raises:
@@ -115,7 +118,7 @@ def load_compact(path: Path) -> Callable[[NDArray[np.float32]], NDArray[np.float
     network = network.eval().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
     def light(features: NDArray[np.float32]) -> NDArray[np.float32]:
-        with torch.inference_mode():
+        with torch.inference_mode(), torch.autocast('cpu', torch.bfloat16, enabled=precision == 'bfloat16'):
             return np.asarray(network(torch.from_numpy(features)[None])[0, 0].numpy(), np.float32)
 
     return light
