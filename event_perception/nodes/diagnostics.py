@@ -86,6 +86,7 @@ class Diagnostics:
             'messages unreadable': 0,
             'windows': windows.windows,
             'windows without camera': windows.windows_without_camera,
+            'windows without flow of their own': windows.flow_skipped,
             'stream restarts': packets.restarts + windows.slicer.resets + self._inputs.spike_counts.restarts,
             'evaluations': windows.evaluations,
         }

@@ -71,6 +71,7 @@ def summarise(
             'without_camera': counts.windows_without_camera,
             'converged': counts.converged,
             'converged_share': counts.converged_share,
+            'without_flow_of_their_own': counts.flow_skipped,
         },
         'egomotion': tally.egomotion(),
         'images': {
