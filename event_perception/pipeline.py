@@ -42,7 +42,7 @@ from event_perception.motion import (
     image_of_warped_events,
 )
 from event_perception.motion.gyro_prior import GyroPrior
-from event_perception.odometry.estimate import OdometryEstimate
+from event_perception.odometry.estimate import MapImage, Mapping, Odometry, OdometryEstimate
 from event_perception.pipeline_config import STAGES, PipelineConfig
 
 __all__ = ['STAGES', 'Output', 'Pipeline', 'PipelineConfig', 'PipelineCounts', 'WarpedEvents']
@@ -63,7 +63,9 @@ class WarpedEvents:
     warped: NDArray[np.float32]
 
 
-Output: TypeAlias = EgomotionResult | FlowField | ReconstructedImage | OdometryEstimate | WarpedEvents
+Output: TypeAlias = (
+    EgomotionResult | FlowField | ReconstructedImage | OdometryEstimate | WarpedEvents | MapImage
+)
 
 
 @dataclass
@@ -102,7 +104,7 @@ class Pipeline:
         observer: Called as ``observer(stage, t_ns, elapsed_s)`` after each computation.
 
     Attributes:
-        active: Stages to compute now, plus 'warped' for images of warped events. Start-up value: the
+        active: Stages to compute now, plus 'warped' for images of warped events and 'map' for pictures of the map. Start-up value: the
             configured stages. A node takes out what nobody subscribes to.
     """
 
@@ -240,6 +242,11 @@ class Pipeline:
             self._estimator.config = config.egomotion
             self._flow.reconfigure(config.flow)
 
+    @property
+    def odometry(self) -> Odometry | None:
+        """The odometry, once there is a camera."""
+        return None if self.camera is None else self._odometry
+
     def reset(self) -> None:
         """Forget all motion: the stream starts again elsewhere or elsewhen."""
         self.counts.resets += 1
@@ -297,6 +304,8 @@ class Pipeline:
         if self._wants('odometry'):
             imu = tuple(s for s in self._imu if s.t_ns < window.t1_ns)
             yield self._timed('odometry', window, self._odometry.update, egomotion, depth, imu)
+            if self._wants('map') and isinstance(self._odometry, Mapping):
+                yield MapImage(window.t_ref_ns, self._odometry.panorama())
         if (self._wants('flow') or images_want_flow) and self._flow.is_due(window):
             flow_field = self._timed('flow', window, self._flow.update, egomotion, depth)
             if self._images is not None:

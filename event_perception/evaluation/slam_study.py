@@ -18,6 +18,7 @@ from typing import Any
 
 import numpy as np
 
+from event_perception.evaluation.trajectory import consistency
 from event_perception.events import EventWindow, WindowSlicer
 from event_perception.motion import EgomotionEstimator, EgomotionResult
 from event_perception.motion.lie import so3_log
@@ -112,7 +113,7 @@ def _of_poses(sequence: SimulatedSequence, estimates: list[OdometryEstimate]) ->
     ours = np.array([e.T_odom_camera[:3, :3] for e in estimates])
     errors = np.array([so3_log((truth[0].T @ T) @ (ours[0].T @ R).T) for T, R in zip(truth, ours)])
     size = np.rad2deg(np.linalg.norm(errors, axis=1))
-    worth = [e @ np.linalg.solve(o.pose_covariance[3:, 3:], e) for e, o in zip(errors, estimates)]
+    covariances = np.array([e.pose_covariance[3:, 3:] for e in estimates])
     minutes = (estimates[-1].t_ns - estimates[0].t_ns) * 1e-9 / 60
     last = size[-50:].mean()  # one window's error is noise
     return {
@@ -120,7 +121,7 @@ def _of_poses(sequence: SimulatedSequence, estimates: list[OdometryEstimate]) ->
         'max_deg': float(size.max()),
         'end_deg': float(last),
         'drift_deg_min': float(last / minutes),
-        'nees_median': float(np.median(worth)),
+        **consistency(errors, covariances),
     }
 
 

@@ -58,7 +58,8 @@ def errors_of_trajectories(
     Returns:
         ``pairs``, ``path_m``; ``ate_rmse_m``, ``ate_mean_m``, ``ate_median_m``, ``ate_max_m`` after SE(3)
         alignment; ``ate_scaled_rmse_m`` and ``scale`` after Sim(3) alignment; ``orientation_rmse_deg`` and
-        ``orientation_end_deg`` after the best rotation; ``rpe_rmse_m`` and ``rpe_rmse_deg``. Positions of an
+        ``orientation_end_deg`` after the best rotation; ``drift_deg_min`` and ``drift_m_m``, the end against the
+        beginning per minute and per metre of path; ``rpe_rmse_m`` and ``rpe_rmse_deg``. Positions of an
         estimate that never moves (rotation odometry) are not judged: nan. Orientations are comparable only if
         both trajectories are of the same body frame.
 
@@ -77,6 +78,7 @@ def errors_of_trajectories(
     errors = {'pairs': float(len(t_ns)), 'path_m': path_m}
     errors |= _position_errors(truth[:, :3, 3], ours[:, :3, 3])
     errors |= _orientation_errors(truth[:, :3, :3], ours[:, :3, :3])
+    errors |= _drift(t_ns, truth, ours, path_m)
     return errors | _relative_errors(t_ns, truth, ours, round(delta_s * 1e9))
 
 
@@ -130,6 +132,36 @@ def _orientation_errors(truth: NDArray[np.float64], ours: NDArray[np.float64]) -
         'orientation_rmse_deg': float(np.rad2deg(_rms(angle))),
         'orientation_end_deg': float(np.rad2deg(started)),
     }
+
+
+def _drift(
+    t_ns: NDArray[np.int64], truth: NDArray[np.float64], ours: NDArray[np.float64], path_m: float
+) -> dict[str, float]:
+    """How far the end is off when the beginnings are laid over each other: per minute, and per metre of path."""
+    error = np.linalg.inv(np.linalg.inv(truth[0]) @ truth[-1]) @ np.linalg.inv(ours[0]) @ ours[-1]
+    minutes = float(t_ns[-1] - t_ns[0]) * 1e-9 / 60
+    stands = np.ptp(ours[:, :3, 3], axis=0).max() < STANDING_M or path_m < STANDING_M
+    turned_deg = float(np.rad2deg(Rotation.from_matrix(error[:3, :3]).magnitude()))
+    return {
+        'drift_deg_min': turned_deg / minutes if minutes > 0 else float('nan'),
+        'drift_m_m': float('nan') if stands else float(np.linalg.norm(error[:3, 3])) / path_m,
+    }
+
+
+def consistency(errors: NDArray[np.float64], covariances: NDArray[np.float64]) -> dict[str, float]:
+    """Whether covariances tell how large errors are: e^T C^-1 e over its expectation k, 1 if they do.
+
+    Args:
+        errors: (n, k), in the axes of the covariances.
+        covariances: (n, k, k), positive definite.
+
+    Returns:
+        ``nees_mean`` and ``nees_median``, divided by k; a median of 0.79 (k = 3) or 0.89 (k = 6) is ideal.
+        Above: the covariances promise too much.
+    """
+    solved = np.linalg.solve(covariances, errors[..., None])[..., 0]
+    worth = np.einsum('nk,nk->n', errors, solved) / errors.shape[1]
+    return {'nees_mean': float(worth.mean()), 'nees_median': float(np.median(worth))}
 
 
 def _relative_errors(

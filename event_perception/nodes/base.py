@@ -7,6 +7,7 @@ subscriptions -> inbox -> worker: pipeline -> publishers
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from threading import Lock
 from time import monotonic
 from traceback import format_exception
 from typing import Any
@@ -25,12 +26,13 @@ from event_perception.nodes.config import NodeConfig
 from event_perception.nodes.diagnostics import Diagnostics
 from event_perception.nodes.inbox import Inbox, Item, Worker
 from event_perception.nodes.inputs import Inputs
+from event_perception.nodes.odometry_services import OdometryServices
 from event_perception.nodes.outputs import Outputs
 from event_perception.nodes.parameters import NodeParameters
 from event_perception.nodes.statistics import Statistics
 from event_perception.nodes.transforms import TransformListener
 from event_perception.nodes.warm_up import warm_up
-from event_perception.odometry.estimate import OdometryEstimate
+from event_perception.odometry.estimate import MapImage, OdometryEstimate
 from event_perception.pipeline import STAGES, Output, Pipeline, WarpedEvents
 from event_perception.pipeline_config import PipelineConfig
 
@@ -40,6 +42,7 @@ TOPICS = {
     ReconstructedImage: 'image',
     OdometryEstimate: 'odometry',
     WarpedEvents: 'iwe',
+    MapImage: 'map',
 }
 """What each result is published as, for the names of its latencies: arrival of a packet to publication."""
 
@@ -47,6 +50,7 @@ STOP_TIMEOUT_S = 5.0
 FLUSH_TIMEOUT_S = 1.0
 LOG_PERIOD_S = 5.0
 DIAGNOSTICS_PERIOD_S = 1.0
+WATCH_PERIOD_S = 0.2
 
 
 class PerceptionNode:
@@ -115,6 +119,11 @@ class PerceptionNode:
             transforms=transforms,
             statistics=statistics,
         )
+        self._computing = Lock()
+        if 'odometry' in settings.stages:
+            OdometryServices(
+                self.node, self._pipeline, self._computing, lambda: self._outputs.config.output.map_file
+            )
         self._diagnostics = Diagnostics(
             self.node, statistics, inputs=self._inputs, inbox=self._inbox, pipeline=self._pipeline
         )
@@ -125,6 +134,7 @@ class PerceptionNode:
         # Not the node's clock: under simulated time that may stand still, and then diagnostics matter most.
         steady = Clock(clock_type=ClockType.STEADY_TIME)
         self.node.create_timer(DIAGNOSTICS_PERIOD_S, self._diagnostics.publish, clock=steady)
+        self.node.create_timer(WATCH_PERIOD_S, self._outputs.watch, clock=steady)
         self._logger.info(f'ready: {", ".join(self._settings.config.stages)}')
 
     def stop(self) -> None:
@@ -137,6 +147,10 @@ class PerceptionNode:
 
     def _handle(self, item: Item) -> None:
         """The worker's part: one sample through the pipeline, its results out."""
+        with self._computing:
+            self._compute(item)
+
+    def _compute(self, item: Item) -> None:
         self._take_changes()
         self._pipeline.active = self._outputs.wanted()
         if isinstance(item.sample, SpikeStream) and self._inbox.lag_ns > self._image_lag_ns:

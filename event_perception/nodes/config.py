@@ -57,6 +57,12 @@ class OutputConfig:
         live=True,
     )
     path_period_s: float = param(0.1, 'Time between poses of `~/path`, seconds.', ge=0.001)
+    map_period_s: float = param(0.5, 'Time between pictures on `~/map`, seconds.', ge=0.0, le=3600.0)
+    map_file: str = param(
+        'map.png',
+        'Where `~/save_map` writes the map; a relative path is one of the working directory.',
+        live=True,
+    )
     path_length: int = param(2000, 'Most poses of `~/path`; the oldest go first.', ge=2)
 
 

@@ -28,7 +28,7 @@ from event_perception.nodes.odometry_outputs import OdometryOutputs
 from event_perception.nodes.publishing import Outlet
 from event_perception.nodes.statistics import Statistics
 from event_perception.nodes.transforms import TransformListener
-from event_perception.odometry.estimate import OdometryEstimate
+from event_perception.odometry.estimate import MapImage, OdometryEstimate
 from event_perception.pipeline import Output, WarpedEvents
 
 FULL_SCALE = {'mono8': (np.uint8, 255.0), 'mono16': (np.uint16, 65535.0), '32FC1': (np.float32, 1.0)}
@@ -92,11 +92,18 @@ class Outputs:
         for outlet in self._outlets:
             outlet.flush(max(0.0, end_s - monotonic()))
 
+    def watch(self) -> None:
+        """Tell what has stopped; to be called now and then."""
+        if 'odometry' in self._stages:
+            self._odometry.watch()
+
     def wanted(self) -> set[str]:
         """Stages to compute now. Odometry adds up what it sees, so it never rests; egomotion feeds it."""
         wanted = set(self._stages)
         if 'egomotion' in wanted and self._warped.watched and self._is_due('iwe'):
             wanted.add('warped')
+        if 'odometry' in wanted and self._odometry.map_wanted():
+            wanted.add('map')
         if 'flow' in wanted and not any(
             outlet.watched for outlet in (self._flow, self._flow_image, self._confidence)
         ):
@@ -119,6 +126,8 @@ class Outputs:
             self._send_image(output)
         elif isinstance(output, OdometryEstimate):
             self._odometry.send(output, t_ns=self._to_ros_ns(output.t_ns), camera_frame=self._camera_frame())
+        elif isinstance(output, MapImage):
+            self._odometry.send_map(output, t_ns=self._to_ros_ns(output.t_ns))
         elif isinstance(output, WarpedEvents):
             self._send_warped(output)
         else:

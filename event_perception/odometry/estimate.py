@@ -3,7 +3,8 @@
 """Pose and velocity of the camera as a value, and the protocol of what estimates them."""
 
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from pathlib import Path
+from typing import Literal, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -56,4 +57,25 @@ class Odometry(Protocol):
 
     def reset(self) -> None:
         """Start again at the identity."""
+        ...
+
+
+@dataclass(frozen=True, eq=False)
+class MapImage:
+    """A picture of the map, float32 (H, W) in [0, 1], as it was at one instant."""
+
+    t_ns: int
+    value: NDArray[np.float32]
+
+
+@runtime_checkable
+class Mapping(Protocol):
+    """An odometry that builds a map."""
+
+    def panorama(self) -> NDArray[np.float32]:
+        """The map as a picture, (H, W) in [0, 1]."""
+        ...
+
+    def save_map(self, path: Path) -> None:
+        """Write that picture."""
         ...

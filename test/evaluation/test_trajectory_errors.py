@@ -9,7 +9,13 @@ from hypothesis import strategies as st
 from scipy.spatial.transform import Rotation
 
 from event_perception.errors import DataError
-from event_perception.evaluation.trajectory import align, associate, errors_of_trajectories, trajectory_errors
+from event_perception.evaluation.trajectory import (
+    align,
+    associate,
+    consistency,
+    errors_of_trajectories,
+    trajectory_errors,
+)
 from event_perception.io.trajectory import Trajectory
 from event_perception.motion.lie import se3_exp
 
@@ -104,3 +110,26 @@ def test_each_instant_of_the_shorter_series_gets_its_nearest_of_the_longer(first
 def test_mirrored_points_are_aligned_by_a_rotation_all_the_same():
     points = np.random.default_rng(0).normal(size=(50, 3))
     assert np.linalg.det(align(points * [1, 1, -1], points).rotation) == pytest.approx(1.0)
+
+
+def test_drift_is_the_end_against_the_beginning_per_minute_and_per_metre():
+    t_ns = np.arange(0, 31) * 1_000_000_000
+    truth, ours = np.tile(np.eye(4), (2, 31, 1, 1))
+    truth[:, 0, 3] = ours[:, 0, 3] = np.arange(31) / 3  # 10 m
+    for k in range(31):
+        ours[k, :3, :3] = Rotation.from_euler('z', 0.1 * k, degrees=True).as_matrix()
+    ours[-1, 1, 3] = 0.5
+    errors = errors_of_trajectories(Trajectory(t_ns, truth), Trajectory(t_ns, ours))
+    assert errors['drift_deg_min'] == pytest.approx(6.0)
+    assert errors['drift_m_m'] == pytest.approx(0.05)
+
+
+def test_covariances_that_fit_the_errors_have_a_consistency_of_one():
+    rng = np.random.default_rng(0)
+    sigma = np.array([0.1, 2.0, 30.0])
+    errors = sigma * rng.normal(size=(20_000, 3))
+    covariances = np.tile(np.diag(sigma**2), (20_000, 1, 1))
+    fits = consistency(errors, covariances)
+    assert fits['nees_mean'] == pytest.approx(1.0, abs=0.03)
+    assert fits['nees_median'] == pytest.approx(0.79, abs=0.03)
+    assert consistency(errors, covariances / 4)['nees_mean'] == pytest.approx(4 * fits['nees_mean'])

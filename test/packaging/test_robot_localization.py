@@ -11,3 +11,11 @@ def test_the_filter_fuses_the_three_angular_velocities_of_our_twist_and_nothing_
     assert parameters['twist0'] == '/perception_node/twist'
     assert [k for k, fused in enumerate(parameters['twist0_config']) if fused] == [9, 10, 11]
     assert len(parameters['twist0_config']) == 15
+
+
+def test_nav2_listens_to_our_odometry(repository):
+    tree = yaml.safe_load((repository / 'config' / 'nav2_odometry.yaml').read_text())
+    topics = {name: node['ros__parameters']['odom_topic'] for name, node in tree.items()}
+    assert topics == dict.fromkeys(
+        ('controller_server', 'bt_navigator', 'velocity_smoother'), '/odometry_node/odometry'
+    )
