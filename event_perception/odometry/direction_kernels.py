@@ -18,6 +18,7 @@ from event_perception.motion.image_kernels import INLINED, OPTIONS, f32
 
 BORDER = 2
 FACES = 6
+SPARSE = 3  # the values of cells are read at pixels whose row and column have none of these bits
 COARSE = 8  # texels of the map per cell of what is kept about exposure, along each side
 
 
@@ -41,13 +42,16 @@ def _main_face(x, y, z):  # type: ignore[no-untyped-def]
 
 
 @njit(**INLINED)
-def _turned(R, p, q):  # type: ignore[no-untyped-def]
+def _rows(R):  # type: ignore[no-untyped-def]
+    """The matrix as scalars: the compiler must assume that writing a picture could change an array."""
+    return (R[0, 0], R[0, 1], R[0, 2]), (R[1, 0], R[1, 1], R[1, 2]), (R[2, 0], R[2, 1], R[2, 2])
+
+
+@njit(**INLINED)
+def _turned(r, p, q):  # type: ignore[no-untyped-def]
     """R (p, q, 1)."""
-    return (
-        R[0, 0] * p + R[0, 1] * q + R[0, 2],
-        R[1, 0] * p + R[1, 1] * q + R[1, 2],
-        R[2, 0] * p + R[2, 1] * q + R[2, 2],
-    )
+    x, y, z = r
+    return x[0] * p + x[1] * q + x[2], y[0] * p + y[1] * q + y[2], z[0] * p + z[1] * q + z[2]
 
 
 @njit(**OPTIONS)
@@ -65,9 +69,9 @@ def vote_directions(p, q, R, weight, votes):  # type: ignore[no-untyped-def]
     half = f32(0.5 * (size - 2 * BORDER))
     centre = f32(0.5 * (size - 1))
     reach = centre - f32(0.01)
-    one = f32(1)
+    one, rows = f32(1), _rows(R)
     for i in range(p.shape[0]):
-        x, y, z = _turned(R, p[i], q[i])
+        x, y, z = _turned(rows, p[i], q[i])
         for face in range(FACES):
             u, v, w = _on_face(face, x, y, z)
             if w <= f32(0):
@@ -103,7 +107,7 @@ def expose(grid, shape, step, R, omega, amount, sums, values):  # type: ignore[n
         values: float32 (k,).
     """
     cells = sums.shape[1]
-    one = f32(1)
+    one, rows = f32(1), _rows(R)
     for row in range(step // 2, shape[0], step):
         q = (f32(row) - grid[3]) / grid[2]
         for column in range(step // 2, shape[1], step):
@@ -112,7 +116,7 @@ def expose(grid, shape, step, R, omega, amount, sums, values):  # type: ignore[n
             view = one + p * p + q * q
             # how far this direction moved, and how large an angle the bin covers there
             moved = np.sqrt((c0 * c0 + c1 * c1 + c2 * c2) / view) * amount / (view * np.sqrt(view))
-            x, y, z = _turned(R, p, q)
+            x, y, z = _turned(rows, p, q)
             face = _main_face(x, y, z)
             u, v, w = _on_face(face, x, y, z)
             i = min(int(f32(0.5) * (v / w + one) * f32(cells)), cells - 1)
@@ -142,42 +146,53 @@ def render_directions(votes, sums, least, extra, grid, shape, R, out, seen):  # 
     Returns:
         Mean, over the known part, of the density and of its square.
     """
-    size, cells = votes.shape[1], sums.shape[1]
+    size, cells, n_values = votes.shape[1], sums.shape[1], seen.shape[0] - 1
     half, centre = f32(0.5 * (size - 2 * BORDER)), f32(0.5 * (size - 1))
-    one = f32(1)
-    total, squares, known = 0.0, 0.0, 0
+    one, rows, half_cells, last = f32(1), _rows(R), f32(0.5 * cells), np.int32(cells - 1)
+    texels, cell_values, line = votes.ravel(), sums.ravel(), np.uint64(size)
+    step_p, step_q = one / grid[0], one / grid[2]
+    total, squares, known, looked = 0.0, 0.0, 0, 0
     seen[:] = 0
     for row in range(shape[0]):
-        q = (f32(row) - grid[3]) / grid[2]
+        q = (f32(row) - grid[3]) * step_q
+        line_total, line_squares = f32(0), f32(0)
         for column in range(shape[1]):
-            p = (f32(column) - grid[1]) / grid[0]
-            x, y, z = _turned(R, p, q)
+            p = (f32(column) - grid[1]) * step_p
+            x, y, z = _turned(rows, p, q)
             face = _main_face(x, y, z)
             u, v, w = _on_face(face, x, y, z)
-            u, v = u / w, v / w
-            i = min(int(f32(0.5) * (v + one) * f32(cells)), cells - 1)
-            j = min(int(f32(0.5) * (u + one) * f32(cells)), cells - 1)
-            exposure = sums[face, i, j, 0]
+            inverse = one / w
+            u, v = u * inverse, v * inverse
+            i = min(np.int32((v + one) * half_cells), last)
+            j = min(np.int32((u + one) * half_cells), last)
+            cell = np.uint64(((face * cells + i) * cells + j) * (n_values + 1))
+            exposure = cell_values[cell]
             if exposure < least:
                 out[row, column] = np.nan
                 continue
             a, b = half * u + centre, half * v + centre
-            c, r = int(a), int(b)
+            c, r = np.int32(a), np.int32(b)
             fa, fb = a - f32(c), b - f32(r)
-            top = votes[face, r, c] + fa * (votes[face, r, c + 1] - votes[face, r, c])
-            low = votes[face, r + 1, c] + fa * (votes[face, r + 1, c + 1] - votes[face, r + 1, c])
+            k = np.uint64((face * size + r) * size + c)
+            top = texels[k] + fa * (texels[k + np.uint64(1)] - texels[k])
+            m = k + line
+            low = texels[m] + fa * (texels[m + np.uint64(1)] - texels[m])
             value = (top + fb * (low - top)) / (exposure + extra)
             out[row, column] = value
-            total += value
-            squares += value * value
+            line_total += value
+            line_squares += value * value
             known += 1
-            for k in range(seen.shape[0] - 1):
-                seen[k] += sums[face, i, j, k + 1] / exposure
-    n = max(known, 1)
-    mean = f32(total / n)
+            if (row & SPARSE) == 0 and (column & SPARSE) == 0:
+                looked += 1
+                for n in range(n_values):
+                    seen[n] += cell_values[cell + np.uint64(n + 1)] / exposure
+        total += line_total
+        squares += line_squares
+    count = max(known, 1)
+    mean = f32(total / count)
     for row in range(shape[0]):
         for column in range(shape[1]):
             out[row, column] = out[row, column] - mean if out[row, column] == out[row, column] else f32(0)
-    seen[:] /= n
+    seen[:] /= f32(max(looked, 1))
     seen[-1] = known / (shape[0] * shape[1])
-    return total / n, squares / n
+    return total / count, squares / count

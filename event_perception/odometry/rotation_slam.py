@@ -60,7 +60,7 @@ class RotationSlam:
         if camera is None:
             raise DataError('rotation SLAM needs the camera model')
         self.config, self.camera = config or RotationSlamConfig(), camera
-        grid = BinGrid.covering(camera, 1.0, 0.1)
+        grid = BinGrid.covering(camera, 1.0, 0.03)
         self.map = DirectionMap(camera, grid, self.config.map)
         self._front = RotationOdometry(self.config.front, camera)
         self._long = LongWindow(camera, self.config.long_window)

@@ -24,7 +24,7 @@ from event_perception.motion import CameraModel
 CAMERA = CameraModel(fx=100.0, fy=100.0, cx=79.5, cy=59.5, height=120, width=160)
 MOUNTED = np.array([[0.0, 0, 1, 0.3], [-1, 0, 0, 0], [0, -1, 0, 0.2], [0, 0, 0, 1]])
 START_NS = 1_700_000_000_000_000_000
-START_S = 100.0  # a first start compiles
+START_S = 200.0  # a first start compiles
 RATE_RAD_S = 0.8
 PACKET_NS = 10_000_000
 
@@ -82,11 +82,11 @@ def session(new_session, tmp_path_factory):
         publishers[1].publish(TFMessage(transforms=[mounting]))
         node = start(
             'odometry_node', odometry__method='rotation_slam', base_frame='base_link', camera_frame='optical',
-            publish_tf=True, output__map_file=str(map_file), output__map_period_s=0.0,
+            publish_tf=True, output__map_file=str(map_file), inbox__max_lag_s=60.0,
         )  # fmt: skip
         driver, told = Driver(probe), probe.received['/odometry_node/odometry']
         assert probe.wait(
-            lambda: publishers[0].publish(info) or driver.publish() or len(told) > 60, START_S
+            lambda: publishers[0].publish(info) or driver.publish() or len(told) > 40, START_S
         ), node.output()
         yield probe, driver, map_file
 
