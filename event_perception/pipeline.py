@@ -104,8 +104,8 @@ class Pipeline:
         observer: Called as ``observer(stage, t_ns, elapsed_s)`` after each computation.
 
     Attributes:
-        active: Stages to compute now, plus 'warped' for images of warped events and 'map' for pictures of the map. Start-up value: the
-            configured stages. A node takes out what nobody subscribes to.
+        active: Stages to compute now, plus 'warped' for images of warped events and 'map' for pictures of the
+            map. Start-up value: the configured stages. A node takes out what nobody subscribes to.
     """
 
     def __init__(
