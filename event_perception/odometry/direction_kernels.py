@@ -186,8 +186,8 @@ def render_directions(votes, sums, least, extra, grid, shape, R, out, seen):  # 
                 looked += 1
                 for n in range(n_values):
                     seen[n] += cell_values[cell + np.uint64(n + 1)] / exposure
-        total += line_total
-        squares += line_squares
+        total += float(line_total)
+        squares += float(line_squares)
     count = max(known, 1)
     mean = f32(total / count)
     for row in range(shape[0]):
