@@ -198,7 +198,7 @@ def spikes_of(first, n, **changes):
 
 
 def spike_pipeline(**changes):
-    settings = {'images.period_s': 0.01, 'images.spike_method': 'tfp'} | changes
+    settings = {'stages': ('images',), 'images.period_s': 0.01, 'images.spike_method': 'tfp'} | changes
     return Pipeline(build(PipelineConfig, settings))
 
 
