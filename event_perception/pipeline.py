@@ -303,7 +303,10 @@ class Pipeline:
         depth = self._latest_depth(window.t_ref_ns)
         if self._wants('odometry'):
             imu = tuple(s for s in self._imu if s.t_ns < window.t1_ns)
-            yield self._timed('odometry', window, self._odometry.update, egomotion, depth, imu)
+            estimate = self._timed('odometry', window, self._odometry.update, egomotion, depth, imu)
+            if self._gyro is not None and estimate.turn_rad is not None:
+                self._gyro.correct(estimate.turn_rad)
+            yield estimate
             if self._wants('map') and isinstance(self._odometry, Mapping):
                 yield MapImage(window.t_ref_ns, self._odometry.panorama())
         if (self._wants('flow') or images_want_flow) and self._flow.is_due(window):

@@ -30,6 +30,9 @@ class GyroConfig:
         6e-3, 'Error of the mean over a window without bias, standard deviation, rad/s.', ge=1e-6
     )
     bias_sigma_rad_s: float = param(0.05, 'Bias at the start, standard deviation, rad/s.', ge=0.0)
+    map_gain_per_s: float = param(
+        0.2, 'Rate at which what a map turns the pose by is taken for bias, 1/s.', ge=0.0, le=100.0
+    )
     bias_walk_rad_s2: float = param(1e-3, 'Drift of the bias, rad/s per square root of a second.', ge=0.0)
 
 
@@ -76,6 +79,10 @@ class GyroPrior:
         covariance[3:, 3:] = self.config.sigma_rad_s**2 * np.eye(3) + self._variance
         omega = self._R @ np.mean(inside, axis=0) - self._bias
         return TwistPrior((t0_ns + t1_ns) // 2, np.full(3, np.nan), omega, covariance)
+
+    def correct(self, turn_rad: Vector) -> None:
+        """Take what a map turned the predicted pose by, camera frame (3,), partly for an error of the bias."""
+        self._bias = self._bias - self.config.map_gain_per_s * np.asarray(turn_rad, np.float64)
 
     def learn(self, result: EgomotionResult, prior: TwistPrior) -> None:
         """Correct the bias by an estimate that was made with ``prior``.

@@ -16,6 +16,7 @@ __all__ = ['ODOMETRIES', 'Odometry', 'OdometryEstimate', 'create']
 ODOMETRIES = Registry(
     'odometry',
     {
+        'depth_slam': 'event_perception.odometry.depth_slam:DepthSlam',
         'rotation': 'event_perception.odometry.rotation:RotationOdometry',
         'rotation_slam': 'event_perception.odometry.rotation_slam:RotationSlam',
     },

@@ -28,6 +28,7 @@ class OdometryEstimate:
         reason: One short sentence.
         status: 'tracking', 'degraded': going on without what usually corrects it, or 'lost'.
         correction_rad: By how much this pose was turned against what motion alone predicted; a jump, if large.
+        turn_rad: That turn, by a map that bounds drift, (3,), camera frame; None if there was none.
     """
 
     t_ns: int
@@ -40,6 +41,7 @@ class OdometryEstimate:
     reason: str
     status: Literal['tracking', 'degraded', 'lost'] = 'tracking'
     correction_rad: float = 0.0
+    turn_rad: NDArray[np.float64] | None = None
 
 
 class Odometry(Protocol):

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What every plug-in of a family must do; a new one is tested here as soon as it is registered."""
 
+from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
@@ -11,7 +12,7 @@ import torch
 from event_perception import flow, images, odometry
 from event_perception.config import flatten, parameters
 from event_perception.errors import ConfigError, PluginError
-from event_perception.events import EventArray, EventWindow, SpikeStream
+from event_perception.events import DepthImage, EventArray, EventWindow, SpikeStream
 from event_perception.learning.checkpoints import save_weights
 from event_perception.learning.plan import make_plan
 from event_perception.learning.training_folder import description
@@ -25,6 +26,7 @@ FAMILIES = {
     'odometry': odometry.ODOMETRIES,
 }
 SPIKE_METHODS = ('ati', 'compact', 'ssml', 'stir', 'stp', 'tfi', 'tfi_adaptive', 'tfi_k', 'tfp', 'tvs')
+SIX_DOF = ('depth_slam',)
 EVENT_METHODS = sorted(set(images.RECONSTRUCTORS.names()) - set(SPIKE_METHODS))
 
 
@@ -165,10 +167,14 @@ def test_flow_is_zero_and_not_valid_where_nothing_is_known(name, flow_weights):
 
 @pytest.mark.parametrize('name', odometry.ODOMETRIES.names())
 def test_odometry_gives_poses_and_covariances_that_stacks_accept(name, events):
-    estimator = odometry.create(name, CAMERA)
+    estimator, estimator_needs_velocity = odometry.create(name, CAMERA), name in SIX_DOF
     for k in range(5):
         window = EventWindow.from_events(events.shifted(k * 200_000_000))
-        estimate = estimator.update(window, egomotion(window.t_ref_ns, np.array([0.1, -0.2, 0.3]), k != 3))
+        depth = DepthImage(window.t_ref_ns, np.full((HEIGHT, WIDTH), 2.0, np.float32))
+        moving = egomotion(window.t_ref_ns, np.array([0.1, -0.2, 0.3]), k != 3)
+        if estimator_needs_velocity:
+            moving = replace(moving, v=np.array([0.01, 0.02, -0.01]), covariance=1e-4 * np.eye(6))
+        estimate = estimator.update(window, moving, depth)
         assert estimate.t_ns == window.t_ref_ns and estimate.tracking == (k != 3)
         R = estimate.T_odom_camera[:3, :3]
         np.testing.assert_allclose(R @ R.T, np.eye(3), atol=1e-12)

@@ -1,0 +1,282 @@
+# Copyright 2026 The event_perception authors
+# SPDX-License-Identifier: Apache-2.0
+"""Pose in six degrees of freedom from events and depth images, held by keyframes.
+
+    twist of the window, from the egomotion stage with depth
+    predict the pose: trapezium of the twists in SE(3); its uncertainty grows by that of the twist
+    carry the latest depth image to the instant of the pose; give every event its depth; sharpen by the twist
+    render the keyframes that see the same into the predicted view, without what is hidden
+    align by weak Newton on (theta, tau), the prediction as prior; believe it if it is plausible
+    make a keyframe where none is near
+    tell by how much the rate must have been wrong: the bias of a gyro can be learnt from it
+
+Sources: keyframe alignment of event images as in Rebecq and others, EVO, RA-L 2017; weak derivatives:
+arXiv 2602.12590; depth, priors and their weights are this package's own.
+"""
+
+from dataclasses import dataclass, field, replace
+from typing import ClassVar, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from event_perception.config import param
+from event_perception.errors import DataError
+from event_perception.events import DepthImage, EventWindow, ImuSample
+from event_perception.motion.camera import CameraModel
+from event_perception.motion.depth_warp import carried_depth
+from event_perception.motion.grid import BinGrid
+from event_perception.motion.lie import se3_adjoint, se3_exp, se3_inverse, so3_exp
+from event_perception.motion.result import EgomotionResult
+from event_perception.motion.scene_depth import events_with_depth, refined
+from event_perception.motion.tracking_kernels import move_points
+from event_perception.odometry.estimate import OdometryEstimate
+from event_perception.odometry.keyframe_map import KeyframeConfig, KeyframeMap
+from event_perception.odometry.pose_alignment import PoseAligner, PoseAlignment, PoseAlignmentConfig
+
+Float32 = NDArray[np.float32]
+Matrix = NDArray[np.float64]
+Status = Literal['tracking', 'degraded', 'lost']
+
+
+@dataclass(frozen=True, slots=True)
+class DepthSlamConfig:
+    """Six degrees of freedom with depth."""
+
+    correlation_s: float = param(
+        0.1, 'Time over which errors of the twist stay correlated, seconds.', ge=0.001, le=10.0
+    )
+    hold_s: float = param(
+        0.1, 'Time constant with which the twist decays while it is not measured, seconds.', ge=0.001
+    )
+    lost_rate_std_rad_s: float = param(
+        0.5, 'What the rate may be while it is not measured, rad/s.', ge=1e-3, le=100.0
+    )
+    lost_velocity_std_m_s: float = param(
+        0.5, 'What the velocity may be while it is not measured, m/s.', ge=1e-3, le=90.0
+    )
+    least_rate_std_rad_s: float = param(
+        2e-3, 'No rate is claimed to be better than this, rad/s.', ge=1e-5, le=1.0
+    )
+    least_velocity_std_m_s: float = param(5e-3, 'No velocity is claimed to be better, m/s.', ge=1e-5, le=1.0)
+    start_std_rad: float = param(1e-3, 'Orientation at the start, standard deviation, rad.', ge=1e-6, le=1.0)
+    start_std_m: float = param(1e-3, 'Position at the start, standard deviation, metres.', ge=1e-6, le=1.0)
+    alignment_std_rad: float = param(
+        1e-3, 'No alignment is claimed to be better than this, rad.', ge=0.0, le=0.1
+    )
+    alignment_std_depth: float = param(
+        1.5e-3, 'No alignment is claimed to be better than this, part of the median depth.', ge=0.0, le=0.1
+    )
+    least_known: float = param(
+        0.3, 'Keyframes are used where they cover at least this share of the view.', ge=0.0, le=1.0
+    )
+    least_agreement: float = param(
+        0.2, 'How well events must follow the map, 1 is exactly.', ge=0.0, le=1.0, live=True
+    )
+    sigma: float = param(5.0, 'A correction beyond so many standard deviations is refused.', ge=1.0, le=100.0)
+    min_events: int = param(
+        1500, 'A window with fewer events is not aligned and makes no keyframe.', ge=10, live=True
+    )
+    lost_std_rad: float = param(0.1, 'Orientation less certain than this is lost, rad.', ge=1e-3, le=3.0)
+    keyframes: KeyframeConfig = field(default_factory=KeyframeConfig)
+    alignment: PoseAlignmentConfig = field(default_factory=PoseAlignmentConfig)
+
+
+@dataclass(frozen=True, eq=False)
+class _Seen:
+    """Sharpened events with depth at the instant of the pose, and the depth of the view."""
+
+    bearings: Float32
+    q: Float32
+    inverse_depth: Float32
+
+    @property
+    def depth_m(self) -> float:
+        return 1.0 / float(np.median(self.q))
+
+
+class DepthSlam:
+    """Tracks the pose on keyframes that it makes.
+
+    Args:
+        config: Parameters; None for the defaults.
+        camera: Model of the camera, to which depth images are registered.
+    """
+
+    config_type: ClassVar[type[DepthSlamConfig]] = DepthSlamConfig
+
+    def __init__(self, config: DepthSlamConfig | None = None, camera: CameraModel | None = None) -> None:
+        if camera is None:
+            raise DataError('SLAM with depth needs the camera model')
+        self.config, self.camera = config or DepthSlamConfig(), camera
+        grid = BinGrid.covering(camera, 1.0, 0.05)
+        self.map = KeyframeMap(grid, self.config.keyframes)
+        self._aligner = PoseAligner(grid, self.config.alignment)
+        columns, rows = np.meshgrid(np.arange(grid.width), np.arange(grid.height))
+        rays = np.stack(
+            [
+                (columns - grid.offset_x) / grid.scale_x,
+                (rows - grid.offset_y) / grid.scale_y,
+                np.ones(columns.shape),
+            ]
+        )
+        self._pixel_of_bin = np.rint(camera.project(rays.reshape(3, -1).T)).reshape(
+            grid.height, grid.width, 2
+        )
+        self.reset()
+
+    def reset(self) -> None:
+        """Start again at the identity, without keyframes."""
+        c = self.config
+        self.map.clear()
+        self._t_ns: int | None = None
+        self._T, self._twist = np.eye(4), np.zeros(6)
+        self._P = np.diag([c.start_std_m**2] * 3 + [c.start_std_rad**2] * 3)
+        self._twist_covariance = self._lost_covariance()
+        self._measured = False
+        self._anchor = np.zeros((6, 6))
+
+    def update(
+        self,
+        window: EventWindow,
+        egomotion: EgomotionResult,
+        depth: DepthImage | None = None,
+        imu: tuple[ImuSample, ...] = (),
+    ) -> OdometryEstimate:
+        """Pose at the reference instant of the window; imu is used through egomotion only.
+
+        Raises:
+            DataError: If the window is not later than the one before, or depth is of another size.
+        """
+        self._predict(window.t_ref_ns, egomotion)
+        if not self._measured:
+            return self._told(window.t_ref_ns, self._state(), egomotion.reason)
+        seen = None if depth is None else self._sharpened(window, depth)
+        if seen is None or len(seen.q) < self.config.min_events:
+            return self._told(window.t_ref_ns, 'degraded', 'too few events with depth for the map')
+        status, reason, correction = self._on_map(seen)
+        told = self._told(window.t_ref_ns, status, reason)
+        if status == 'tracking' and self.map.wants(self._T, seen.depth_m):
+            self.map.add(self._T, seen.bearings, seen.q, told.pose_covariance)
+        if correction is None:
+            return told
+        return replace(
+            told, correction_rad=float(np.linalg.norm(correction.theta)), turn_rad=correction.theta
+        )
+
+    def _predict(self, t_ns: int, egomotion: EgomotionResult) -> None:
+        dt_s = 0.0 if self._t_ns is None else (t_ns - self._t_ns) * 1e-9
+        if self._t_ns is not None and dt_s <= 0:
+            raise DataError(
+                f'a window at {t_ns} ns after one at {self._t_ns} ns; windows must come in time order, call reset() '
+                'when the stream starts again'
+            )
+        twist, covariance, measured = self._measurement(egomotion, dt_s)
+        first = self._twist if self._measured else twist
+        step = se3_exp(0.5 * dt_s * (first + twist))
+        back = se3_adjoint(se3_inverse(step))
+        spread = dt_s * (dt_s + 2 * self.config.correlation_s)
+        self._T = self._T @ step
+        self._P = back @ self._P @ back.T + spread * covariance
+        self._t_ns, self._twist, self._twist_covariance, self._measured = t_ns, twist, covariance, measured
+
+    def _measurement(self, egomotion: EgomotionResult, dt_s: float) -> tuple[Matrix, Matrix, bool]:
+        """Twist (v, omega) of this window with its covariance, or what is left of the one before."""
+        c, claimed = self.config, egomotion.covariance
+        if egomotion.converged and np.isfinite(egomotion.v).all() and np.isfinite(claimed).all():
+            least = np.diag([c.least_velocity_std_m_s**2] * 3 + [c.least_rate_std_rad_s**2] * 3)
+            return np.concatenate([egomotion.v, egomotion.omega]), 0.5 * (claimed + claimed.T) + least, True
+        kept = np.exp(-dt_s / c.hold_s)
+        twist = kept * self._twist
+        covariance = self._lost_covariance()
+        if egomotion.converged and np.isfinite(egomotion.omega_covariance).all():
+            twist[3:] = egomotion.omega
+            covariance[3:, 3:] = egomotion.omega_covariance + c.least_rate_std_rad_s**2 * np.eye(3)
+        return twist, covariance, False
+
+    def _lost_covariance(self) -> Matrix:
+        c = self.config
+        return np.diag([c.lost_velocity_std_m_s**2] * 3 + [c.lost_rate_std_rad_s**2] * 3)
+
+    def _sharpened(self, window: EventWindow, depth: DepthImage) -> _Seen:
+        v, omega = self._twist[:3], self._twist[3:]
+        carried = carried_depth(depth, self.camera, omega_rad_s=omega, v_m_s=v, t_ns=window.t_ref_ns)
+        events = events_with_depth(window, self.camera, carried).thinned(self.config.alignment.max_events)
+        motion = np.concatenate([omega, v])
+        bent = refined(events, motion, self.camera, carried)
+        x, y, q, d = (a.astype(np.float32) for a in (bent.x, bent.y, bent.q, bent.d))
+        u, w, inverse = (np.empty_like(x) for _ in range(3))
+        inside = np.empty(len(x), np.bool_)
+        move_points(
+            x,
+            y,
+            q,
+            d,
+            np.zeros_like(d),
+            motion.astype(np.float32),
+            np.zeros(6, np.float32),
+            u,
+            w,
+            inverse,
+            inside,
+        )
+        good = inside & (q > 0) & np.isfinite(q)
+        return _Seen(np.stack([u[good], w[good]]), (q * inverse)[good], self._of_bins(carried))
+
+    def _of_bins(self, depth: DepthImage) -> Float32:
+        """Inverse depth of the bins of a view, 0 where unknown."""
+        c, place = self.camera, self._pixel_of_bin
+        inside = ((place >= 0) & (place < (c.width, c.height))).all(axis=-1)
+        column, row = (np.where(inside, place[..., k], 0).astype(np.intp) for k in (0, 1))
+        z = depth.depth_m[row, column]
+        with np.errstate(divide='ignore', invalid='ignore'):
+            return np.where(inside & (z > 0), 1 / z, 0).astype(np.float32)
+
+    def _on_map(self, seen: _Seen) -> tuple[Status, str, PoseAlignment | None]:
+        if not self.map.frames:
+            return 'tracking', 'first keyframe', None
+        view = self.map.render(self._T, seen.inverse_depth)
+        if view.known < self.config.least_known:
+            certain = self._P[3:, 3:].trace() < 3 * self.config.lost_std_rad**2
+            return ('tracking' if certain else 'lost'), 'new ground', None
+        found = self._aligner.align(seen.bearings, seen.q, view, self._P)
+        objection = self._objection(found, seen.depth_m)
+        if objection is not None:
+            return self._state(), objection, None
+        R = self._T[:3, :3]
+        self._T[:3, 3] += R @ found.tau
+        self._T[:3, :3] = R @ so3_exp(found.theta)
+        self._P = 0.5 * (found.posterior + found.posterior.T) + self._least(seen.depth_m)
+        self._anchor = self.map.covariance(self._T)
+        return 'tracking', 'on the map', found
+
+    def _least(self, depth_m: float) -> Matrix:
+        """What an alignment may be off without knowing: alignments on the same keyframes err together."""
+        c = self.config
+        return np.diag([(c.alignment_std_depth * depth_m) ** 2] * 3 + [c.alignment_std_rad**2] * 3)
+
+    def _objection(self, found: PoseAlignment, depth_m: float) -> str | None:
+        c = self.config
+        if found.agreement < c.least_agreement:
+            return f'edges not on the map (agreement {found.agreement:.2f})'
+        if not found.converged or not np.isfinite(found.posterior).all():
+            return 'the map does not tell the pose here'
+        x = np.concatenate([found.tau, found.theta])
+        if x @ np.linalg.solve(self._P, x) > c.sigma**2:
+            return f'a correction of {np.linalg.norm(found.tau):.3f} m is more than the prediction allows'
+        if np.linalg.norm(found.theta) > c.alignment.max_turn_rad:
+            return f'a correction of {np.linalg.norm(found.theta):.3f} rad is out of reach'
+        if np.linalg.norm(found.tau) > c.alignment.max_shift * depth_m:
+            return f'a correction of {np.linalg.norm(found.tau):.3f} m is out of reach'
+        return None
+
+    def _state(self) -> Status:
+        lost = float(np.linalg.eigvalsh(self._P[3:, 3:])[-1]) > self.config.lost_std_rad**2
+        return 'lost' if lost else 'degraded'
+
+    def _told(self, t_ns: int, status: Status, reason: str) -> OdometryEstimate:
+        turned = np.kron(np.eye(2), self._T[:3, :3])
+        return OdometryEstimate(
+            t_ns, self._T.copy(), turned @ self._P @ turned.T + self._anchor, self._twist[:3].copy(), self._twist[3:].copy(),
+            self._twist_covariance.copy(), self._measured, reason, status,
+        )  # fmt: skip
