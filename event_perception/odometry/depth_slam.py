@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 
 from event_perception.config import param
 from event_perception.errors import DataError
-from event_perception.events import DepthImage, EventWindow, ImuSample
+from event_perception.events import DepthImage, EventArray, EventWindow, ImuSample
 from event_perception.motion.camera import CameraModel
 from event_perception.motion.depth_warp import carried_depth
 from event_perception.motion.grid import BinGrid
@@ -36,6 +36,7 @@ from event_perception.odometry.pose_alignment import PoseAligner, PoseAlignment,
 
 Float32 = NDArray[np.float32]
 Matrix = NDArray[np.float64]
+SAME = 0.5  # two refused corrections are the same if they differ by less than this part of them
 Status = Literal['tracking', 'degraded', 'lost']
 
 
@@ -45,6 +46,12 @@ class DepthSlamConfig:
 
     correlation_s: float = param(
         0.1, 'Time over which errors of the twist stay correlated, seconds.', ge=0.001, le=10.0
+    )
+    claim_factor: float = param(
+        3.0,
+        'Errors of the twist are taken to be so many times those claimed: dense windows with depth claim too much.',
+        ge=1.0,
+        le=100.0,
     )
     hold_s: float = param(
         0.1, 'Time constant with which the twist decays while it is not measured, seconds.', ge=0.001
@@ -61,11 +68,8 @@ class DepthSlamConfig:
     least_velocity_std_m_s: float = param(5e-3, 'No velocity is claimed to be better, m/s.', ge=1e-5, le=1.0)
     start_std_rad: float = param(1e-3, 'Orientation at the start, standard deviation, rad.', ge=1e-6, le=1.0)
     start_std_m: float = param(1e-3, 'Position at the start, standard deviation, metres.', ge=1e-6, le=1.0)
-    alignment_std_rad: float = param(
-        1e-3, 'No alignment is claimed to be better than this, rad.', ge=0.0, le=0.1
-    )
-    alignment_std_depth: float = param(
-        1.5e-3, 'No alignment is claimed to be better than this, part of the median depth.', ge=0.0, le=0.1
+    alignment_std_px: float = param(
+        0.3, 'No alignment is claimed to be better than this, px.', ge=0.0, le=10.0
     )
     least_known: float = param(
         0.3, 'Keyframes are used where they cover at least this share of the view.', ge=0.0, le=1.0
@@ -135,6 +139,24 @@ class DepthSlam:
         self._twist_covariance = self._lost_covariance()
         self._measured = False
         self._anchor = np.zeros((6, 6))
+        self._wanted: Matrix | None = None  # correction that was refused
+
+    @classmethod
+    def warm_up(cls, camera: CameraModel) -> None:
+        """Compile every kernel, by tracking a few random points before a wall."""
+        rng = np.random.default_rng(0)
+        x, y = rng.integers(camera.width, size=4000), rng.integers(camera.height, size=4000)
+        t_ns, p = np.sort(rng.integers(0, 20_000_000, 4000)), np.ones(4000, np.int8)
+        events = EventArray(t_ns, x, y, p, height=camera.height, width=camera.width)
+        wall = np.full((camera.height, camera.width), 2.0, np.float32)
+        made = cls(None, camera)
+        for k in range(2):
+            window = EventWindow.from_events(events.shifted(k * 20_000_000))
+            still = EgomotionResult(
+                window.t0_ns, window.t1_ns, window.t_ref_ns, np.full(3, 0.1), np.full(3, 0.1), 1e-4 * np.eye(6),
+                True, '', 4000, 1, 1.0,
+            )  # fmt: skip
+            made.update(window, still, DepthImage(window.t_ref_ns - 1_000_000, wall))
 
     def update(
         self,
@@ -185,7 +207,7 @@ class DepthSlam:
         c, claimed = self.config, egomotion.covariance
         if egomotion.converged and np.isfinite(egomotion.v).all() and np.isfinite(claimed).all():
             least = np.diag([c.least_velocity_std_m_s**2] * 3 + [c.least_rate_std_rad_s**2] * 3)
-            return np.concatenate([egomotion.v, egomotion.omega]), 0.5 * (claimed + claimed.T) + least, True
+            return np.concatenate([egomotion.v, egomotion.omega]), self._trusted(claimed) + least, True
         kept = np.exp(-dt_s / c.hold_s)
         twist = kept * self._twist
         covariance = self._lost_covariance()
@@ -193,6 +215,9 @@ class DepthSlam:
             twist[3:] = egomotion.omega
             covariance[3:, 3:] = egomotion.omega_covariance + c.least_rate_std_rad_s**2 * np.eye(3)
         return twist, covariance, False
+
+    def _trusted(self, claimed: Matrix) -> Matrix:
+        return self.config.claim_factor**2 * 0.5 * (claimed + claimed.T)
 
     def _lost_covariance(self) -> Matrix:
         c = self.config
@@ -240,9 +265,10 @@ class DepthSlam:
             certain = self._P[3:, 3:].trace() < 3 * self.config.lost_std_rad**2
             return ('tracking' if certain else 'lost'), 'new ground', None
         found = self._aligner.align(seen.bearings, seen.q, view, self._P)
-        objection = self._objection(found, seen.depth_m)
-        if objection is not None:
+        objection, wanted = self._objection(found, seen.depth_m)
+        if objection is not None and not self._wanted_again(wanted):
             return self._state(), objection, None
+        self._wanted = None
         R = self._T[:3, :3]
         self._T[:3, 3] += R @ found.tau
         self._T[:3, :3] = R @ so3_exp(found.theta)
@@ -252,23 +278,31 @@ class DepthSlam:
 
     def _least(self, depth_m: float) -> Matrix:
         """What an alignment may be off without knowing: alignments on the same keyframes err together."""
-        c = self.config
-        return np.diag([(c.alignment_std_depth * depth_m) ** 2] * 3 + [c.alignment_std_rad**2] * 3)
+        std_rad = self.config.alignment_std_px / self.camera.fx
+        return np.diag([(std_rad * depth_m) ** 2] * 3 + [std_rad**2] * 3)
 
-    def _objection(self, found: PoseAlignment, depth_m: float) -> str | None:
-        c = self.config
+    def _objection(self, found: PoseAlignment, depth_m: float) -> tuple[str | None, Matrix | None]:
+        """Why an alignment is not believed, and where it wants the pose to be if that may be asked for again."""
+        c, x = self.config, np.concatenate([found.tau, found.theta])
         if found.agreement < c.least_agreement:
-            return f'edges not on the map (agreement {found.agreement:.2f})'
+            return f'edges not on the map (agreement {found.agreement:.2f})', None
         if not found.converged or not np.isfinite(found.posterior).all():
-            return 'the map does not tell the pose here'
-        x = np.concatenate([found.tau, found.theta])
-        if x @ np.linalg.solve(self._P, x) > c.sigma**2:
-            return f'a correction of {np.linalg.norm(found.tau):.3f} m is more than the prediction allows'
+            return 'the map does not tell the pose here', None
         if np.linalg.norm(found.theta) > c.alignment.max_turn_rad:
-            return f'a correction of {np.linalg.norm(found.theta):.3f} rad is out of reach'
+            return f'a correction of {np.linalg.norm(found.theta):.3f} rad is out of reach', None
         if np.linalg.norm(found.tau) > c.alignment.max_shift * depth_m:
-            return f'a correction of {np.linalg.norm(found.tau):.3f} m is out of reach'
-        return None
+            return f'a correction of {np.linalg.norm(found.tau):.3f} m is out of reach', None
+        if x @ np.linalg.solve(self._P, x) > c.sigma**2:
+            reason = f'a correction of {np.linalg.norm(found.tau):.3f} m is more than the prediction allows'
+            return reason, np.concatenate([self._T[:3, :3] @ found.tau, self._T[:3, :3] @ found.theta])
+        return None, None
+
+    def _wanted_again(self, wanted: Matrix | None) -> bool:
+        """Whether the window before wanted about the same correction, in the axes of the odometry frame."""
+        before, self._wanted = self._wanted, wanted
+        if before is None or wanted is None:
+            return False
+        return bool(np.linalg.norm(wanted - before) < SAME * np.linalg.norm(wanted))
 
     def _state(self) -> Status:
         lost = float(np.linalg.eigvalsh(self._P[3:, 3:])[-1]) > self.config.lost_std_rad**2

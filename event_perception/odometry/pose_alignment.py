@@ -8,7 +8,9 @@ very directions in which it is weak.
 """
 
 from dataclasses import dataclass
+from functools import partial
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -23,6 +25,9 @@ Float32 = NDArray[np.float32]
 Vector = NDArray[np.float64]
 
 
+SWAPPED = [3, 4, 5, 0, 1, 2]  # (tau, theta) to (theta, tau) and back
+
+
 @dataclass(frozen=True, slots=True)
 class PoseAlignmentConfig:
     """Tracking of the pose against keyframes."""
@@ -35,6 +40,10 @@ class PoseAlignmentConfig:
     max_shift: float = param(
         0.1, 'A larger correction is refused, part of the median depth.', ge=1e-3, le=0.5
     )
+    wide_px: float = param(
+        1.5, 'Where the prediction is less certain than this, a blurred map is climbed first, px.', ge=0.0
+    )
+    widest_px: float = param(8.0, 'Largest blur of the map, px.', ge=0.5, le=100.0)
     newton: NewtonConfig = NewtonConfig(trust_radius=3.0, tolerance=0.02, reject_worsening=0.0)
 
 
@@ -71,9 +80,7 @@ class PoseAligner:
         self.config, self.grid = config, grid
         self._objective = TrackingObjective(grid, translation=True)
 
-    def align(
-        self, bearings: Float32, q: Float32, view: View, prior: Vector, *, free: bool = False
-    ) -> PoseAlignment:
+    def align(self, bearings: Float32, q: Float32, view: View, prior: Vector) -> PoseAlignment:
         """Find the motion that puts the points on the map.
 
         Args:
@@ -81,34 +88,43 @@ class PoseAligner:
             q: Inverse depth, (n,), positive.
             view: The map as predicted.
             prior: Covariance of the prediction, (tau, theta), camera axes (6, 6).
-            free: Whether the prediction is not to hold the solution back.
         """
-        n, objective = bearings.shape[1], self._objective
-        ones = np.ones(n, np.float32)
+        objective, ones = self._objective, np.ones(len(q), np.float32)
         objective.set_events(bearings[0], bearings[1], ones, (ones,), q)
-        objective.set_map(view.image)
         z, px = 1.0 / float(np.median(q)), self.grid.scale_x
         unit = np.array([px] * 3 + [px / z] * 3)  # one unit moves a point by about one bin
-        s2 = self.config.noise_factor / max(n, 1)
-        order = [3, 4, 5, 0, 1, 2]
-        weight = s2 * np.linalg.inv(prior[np.ix_(order, order)]) * (1e-3 if free else 1.0)
-        known = QuadraticPrior(np.zeros(6), weight)
-
-        def evaluate(s: Vector) -> Evaluation:
-            x = s / unit
-            there = known.added_to(objective.evaluate(x), x)
-            return Evaluation(there.value, there.gradient / unit, there.hessian / np.outer(unit, unit))
-
-        solution = minimise(evaluate, np.zeros(6), self.config.newton)
-        x = solution.x / unit
-        posterior = covariance(solution.last.hessian, s2) / np.outer(unit, unit)
+        believed, blurs = self._within_reach(prior[np.ix_(SWAPPED, SWAPPED)], unit)
+        start, spent = np.zeros(6), 0
+        for blur_px in blurs:
+            objective.set_map(_blurred(view.image, blur_px))
+            # Events closer than the blur read the same of the map: fewer of them say something of their own.
+            s2 = self.config.noise_factor * (1 + blur_px**2) / max(len(q), 1)
+            known = QuadraticPrior(np.zeros(6), np.asarray(s2 * np.linalg.inv(believed), np.float64))
+            solution = minimise(partial(self._evaluate, unit, known), start, self.config.newton)
+            start, spent = solution.x, spent + solution.n_evaluations
+        x, flat = solution.x / unit, covariance(solution.last.hessian, s2)
         value = solution.last.value - known.value(solution.at / unit)
         agreement = -0.5 * value / max(view.peak, 1e-9)
-        return PoseAlignment(
-            x[:3],
-            x[3:],
-            posterior[np.ix_(order, order)],
-            agreement,
-            solution.n_evaluations,
-            solution.converged,
-        )
+        posterior = (flat / np.outer(unit, unit))[np.ix_(SWAPPED, SWAPPED)]
+        return PoseAlignment(x[:3], x[3:], posterior, agreement, spent, solution.converged)
+
+    def _evaluate(self, unit: Vector, known: QuadraticPrior, s: Vector) -> Evaluation:
+        x = s / unit
+        there = known.added_to(self._objective.evaluate(x), x)
+        return Evaluation(there.value, there.gradient / unit, there.hessian / np.outer(unit, unit))
+
+    def _within_reach(self, prior: Vector, unit: Vector) -> tuple[Vector, list[float]]:
+        """The prior, no wider than a blurred map can be climbed from, and the blurs to climb, coarse to fine.
+
+        What lies beyond that reach is not found by leaving the solution free.
+        """
+        doubt_px = float(np.sqrt(np.linalg.eigvalsh(prior * np.outer(unit, unit))[-1]))
+        blurs, blur_px = [0.0], self.config.wide_px
+        while blur_px < min(doubt_px, self.config.widest_px):
+            blurs.insert(0, blur_px)
+            blur_px *= 2
+        return prior * min(1.0, self.config.widest_px / doubt_px) ** 2, blurs
+
+
+def _blurred(image: Float32, blur_px: float) -> Float32:
+    return np.asarray(cv2.GaussianBlur(image, (0, 0), blur_px), np.float32) if blur_px > 0 else image
