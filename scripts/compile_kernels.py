@@ -15,7 +15,8 @@ def main() -> None:
     warm_up_pipeline(PipelineConfig())
     for method in ('tiles', 'residual'):
         warm_up_pipeline(build(PipelineConfig, {'stages': ('flow',), 'flow.method': method}))
-    warm_up_pipeline(build(PipelineConfig, {'odometry.method': 'rotation_slam'}))
+    for method in ('rotation_slam', 'depth_slam'):
+        warm_up_pipeline(build(PipelineConfig, {'odometry.method': method}))
     warm_up_pipeline(PipelineConfig(images=ImagesStageConfig(method='gradient')))
     simulator = build(SimulatorConfig, SIMULATOR_DEFAULTS)
     warm_up_camera(simulator.stream, simulator.dvs, simulator.encoding, None)
