@@ -14,6 +14,7 @@ estimates and the check by tiles are this package's own.
 """
 
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
@@ -33,6 +34,7 @@ from event_perception.motion.own_votes import own_share
 from event_perception.motion.result import EgomotionResult
 
 Vector = NDArray[np.float64]
+QUICK = 5  # evaluations of a search after which the next one keeps part of the Hessian
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +109,7 @@ class AffineFlow:
         self._tile_bins = round(config.tile_px / config.bin_size_px) | 1
         self._own = own_share(config.kernel)
         self.n_evaluations = 0
+        self._quick = False
 
     def update(
         self,
@@ -171,13 +174,15 @@ class AffineFlow:
         """Parameters, or None if they are not to be believed."""
         duration_s = 2 * max(float(np.abs(d).max()), 1e-6)
         levels, start = self._levels, np.zeros(6)
+        keep = bool(self._estimates) and self._quick
         if self._estimates:
             levels, start = levels[-1:], self.parameters(t_ref_ns)
         for level in levels:
             level.set_events(x, y, d)
             unit = 0.5 * duration_s * level.grid.scale_x
-            solution = minimise(_scaled(level, unit), unit * start, self.config.newton)
+            solution = minimise(_scaled(level, unit, keep), unit * start, self.config.newton)
             self.n_evaluations += solution.n_evaluations
+            self._quick = solution.n_evaluations <= QUICK
             start = solution.x / unit
         fine = self._levels[-1]
         warped, still = fine.image(start), fine.image(np.zeros(6))
@@ -219,9 +224,9 @@ def affine_field(parameters: Vector, height: int, width: int) -> NDArray[np.floa
     return flow
 
 
-def _scaled(level: AffineVariance, unit: float):  # type: ignore[no-untyped-def]
+def _scaled(level: AffineVariance, unit: float, keep: bool) -> Callable[[Vector], Evaluation]:
     def evaluate(z: Vector) -> Evaluation:
-        there = level.evaluate(z / unit)
+        there = level.evaluate(z / unit, keep=keep)
         return Evaluation(there.value, there.gradient / unit, there.hessian / unit**2)
 
     return evaluate

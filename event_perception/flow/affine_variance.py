@@ -43,14 +43,24 @@ class AffineVariance(FusedVariance):
 
     def __init__(self, grid: BinGrid, kernel: str = 'bilinear', reconstruction: str = 'linear') -> None:
         super().__init__(grid, Scheme(kernel, reconstruction, 'exact', 'removed'))
+        self._kept: Vector | None = None
 
     def set_events(self, x: Float32, y: Float32, d: Float32) -> None:
         """Choose the events of the following evaluations: coordinates of the grid, and times, float32 (n,)."""
         self._x, self._y, self._d = x, y, d
         self._reserve(np.ones(len(d), np.float32))
+        self._scale = self._total_weight * max(float(np.square(d, dtype=np.float64).mean()), 1e-30)
 
-    def evaluate(self, parameters: Vector, order: int = 2) -> Evaluation:
-        """The objective, with order 2 its gradient and Hessian."""
+    def evaluate(self, parameters: Vector, order: int = 2, keep: bool = False) -> Evaluation:
+        """The objective, with order 2 its gradient and Hessian.
+
+        Args:
+            parameters: (6,).
+            order: 0 leaves gradient and Hessian zero.
+            keep: Take the part of the Hessian that costs most, sum_j J J^T per event and squared time, from the last
+                call without this, on other events maybe. Near the optimum it changes little from window to window,
+                and Newton's steps with it end where the gradient is zero all the same.
+        """
         warp_affine(
             self._x, self._y, self._d, np.asarray(parameters, np.float32), self._u, self._v, self._inside
         )
@@ -66,7 +76,9 @@ class AffineVariance(FusedVariance):
         )  # fmt: skip
         gradient, hessian = assembled(slopes, bends)
         factor = -2.0 / self._total_weight
-        return Evaluation(value, factor * gradient, factor * (hessian + self._products()))
+        if self._kept is None or not keep:
+            self._kept = self._products() / self._scale
+        return Evaluation(value, factor * gradient, factor * (hessian + self._scale * self._kept))
 
     def image(self, parameters: Vector) -> Float32:
         """Image of warped events, float32 (rows, columns) of the grid."""

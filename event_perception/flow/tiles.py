@@ -78,7 +78,7 @@ class TileFlow:
         self.speed_px_s: float | None = None
         self.latest: NodeFlow | None = None
         self._gain: float | None = None
-        self._cold_ns = 0
+        self._cold_ns = self._cold_length_ns = 0
 
     def update(
         self,
@@ -112,6 +112,7 @@ class TileFlow:
         start = tiles.grid.to(self._grid, tiles.q)
         result = self._refined(events, start, self.config.joint.iterations, window, warm=False)
         self._cold_ns, self._gain = window.t_ref_ns, None
+        self._cold_length_ns = window.t1_ns - window.t0_ns
         return result
 
     def _may_be_warm(self, before: NodeFlow, window: EventWindow) -> bool:
@@ -119,7 +120,8 @@ class TileFlow:
         since_cold_ns = window.t_ref_ns - self._cold_ns
         restart = self.config.restart
         recent = gap_ns <= restart.gap_s * 1e9 and window.t_ref_ns > before.t_ref_ns
-        return recent and since_cold_ns <= restart.period_s * 1e9
+        longer = window.t1_ns - window.t0_ns > restart.lengthened * self._cold_length_ns
+        return recent and not longer and since_cold_ns <= restart.period_s * 1e9
 
     def _refined(
         self, events: FlowEvents, start: Velocities, iterations: int, window: EventWindow, *, warm: bool

@@ -89,6 +89,10 @@ class RestartConfig:
     focus_drop: float = param(
         0.9, 'Gain of focus, against its running mean, below which to start cold.', ge=0.0, le=1.0
     )
+    lengthened: float = param(
+        1.5, 'Start cold if the window is that much longer than at the last cold start: it may have shown too little.',
+        ge=1.0,
+    )  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)

@@ -61,7 +61,7 @@ class Canvas:
         self._canvas_pixels = _coordinates(rows, columns)
         self._start = _coordinates(height, width) + np.float32(margin_px)
         self.on_canvas, self.on_sensor = self._start.copy(), self._canvas_pixels - np.float32(margin_px)
-        self._next = np.empty_like(self.on_canvas)
+        self._next, self._moved = np.empty_like(self.on_canvas), np.empty_like(self.on_canvas)
         self.laid = 0
 
     def step(
@@ -84,17 +84,17 @@ class Canvas:
             fading: What remains of the past.
         """
         dt = np.float32(dt_s)
-        carry_map(self.on_canvas, flow.flow_px_s, dt, self._next)
+        carry_map(self.on_canvas, flow.flow_px_s, dt, self._next, self._moved)
         self._E[:] = 0
         if events is not None and len(events):
             share = np.clip((events.t_ns - start_ns) * (1e-9 / dt_s), 0, 1).astype(np.float32)
             splat_signed(
                 events.x, events.y, events.p, share, np.float32(off_weight),
-                self.on_canvas, self._next, self._E,
+                self.on_canvas, self._moved, self._E,
             )  # fmt: skip
         accumulate(
             self.on_sensor, flow.flow_px_s, flow.valid.astype(np.float32), dt,
-            self.on_canvas, self._next, self._E,
+            self._moved, self._E,
             np.float32(fading.kept), np.float32(fading.lost), np.float32(fading.per_px), self.A, self.B,
         )  # fmt: skip
         self.on_canvas, self._next = self._next, self.on_canvas
@@ -102,7 +102,13 @@ class Canvas:
             self._lay_anew()
 
     def solve(
-        self, prior: Image, smoothness: float, attachment: float, iterations: int, tolerance: float
+        self,
+        prior: Image,
+        smoothness: float,
+        attachment: float,
+        iterations: int,
+        wide_iterations: int,
+        tolerance: float,
     ) -> tuple[Image, Image]:
         """The image on the sensor (H, W), and the evidence it rests on, the trace of A, px^2.
 
@@ -111,20 +117,21 @@ class Canvas:
             smoothness: lambda.
             attachment: eps.
             iterations: Most iterations.
+            wide_iterations: Most iterations on blocks of pixels before.
             tolerance: Relative residual at which they end.
         """
         H = _sampled(prior, self.on_sensor, cv2.INTER_LINEAR, cv2.BORDER_REPLICATE)
         solve(
             self.A, self.B, H, np.float32(smoothness), np.float32(attachment), self.M,
-            iterations, tolerance, self._work,
+            iterations, wide_iterations, tolerance, self._work,
         )  # fmt: skip
         evidence = _sampled(self.A[0] + self.A[2], self.on_canvas, cv2.INTER_LINEAR)
         return _sampled(self.M, self.on_canvas, cv2.INTER_CUBIC), np.maximum(evidence, 0)
 
     def _motion_px(self) -> float:
         """How far nearly all of the view has moved from the key instant."""
-        moved = self.on_canvas - self._start
-        return float(np.percentile(np.abs(moved[:, ::SAMPLE_STEP, ::SAMPLE_STEP]), 99))
+        some = np.s_[:, ::SAMPLE_STEP, ::SAMPLE_STEP]
+        return float(np.percentile(np.abs(self.on_canvas[some] - self._start[some]), 99))
 
     def _lay_anew(self) -> None:
         """Make the present image plane the canvas; into the margin its map is continued with what it is there."""

@@ -17,7 +17,7 @@ f32 = np.float32
 
 
 @njit(cache=True, nogil=True, fastmath=FAST, error_model='numpy')
-def carry_map(old, flow, dt, new):  # type: ignore[no-untyped-def]
+def carry_map(old, flow, dt, new, moved):  # type: ignore[no-untyped-def]
     """new(x) = old(x - v dt), bilinear; beyond the border the map is continued linearly.
 
     Args:
@@ -25,6 +25,7 @@ def carry_map(old, flow, dt, new):  # type: ignore[no-untyped-def]
         flow: px/s, float32 (2, H, W).
         dt: Seconds, float32.
         new: Output, float32 (2, H, W).
+        moved: Output, new - old, float32 (2, H, W).
     """
     rows, columns = old.shape[1:]
     last_x, last_y, zero, one = f32(columns - 2), f32(rows - 2), f32(0), f32(1)
@@ -41,10 +42,11 @@ def carry_map(old, flow, dt, new):  # type: ignore[no-untyped-def]
             new[1, i, j] = (
                 q00 * old[1, b, a] + q01 * old[1, b, a1] + q10 * old[1, b1, a] + q11 * old[1, b1, a1]
             )
+            moved[0, i, j], moved[1, i, j] = new[0, i, j] - old[0, i, j], new[1, i, j] - old[1, i, j]
 
 
 @njit(cache=True, nogil=True, error_model='numpy')
-def splat_signed(x, y, p, share, off_weight, before, after, canvas):  # type: ignore[no-untyped-def]
+def splat_signed(x, y, p, share, off_weight, before, moved, canvas):  # type: ignore[no-untyped-def]
     """Add each event, +1 or -off_weight, to the four canvas pixels around where its pixel looked at its time.
 
     Args:
@@ -54,7 +56,7 @@ def splat_signed(x, y, p, share, off_weight, before, after, canvas):  # type: ig
         share: Time of the event within the step, float32 (n,) in [0, 1].
         off_weight: What an OFF event counts.
         before: W at the start of the step, float32 (2, H, W).
-        after: W at its end.
+        moved: What it gains over the step.
         canvas: E, float32 (Hc, Wc), added to.
 
     Returns:
@@ -64,8 +66,8 @@ def splat_signed(x, y, p, share, off_weight, before, after, canvas):  # type: ig
     outside = 0
     for n in range(x.shape[0]):
         i, j, s = y[n], x[n], share[n]
-        a = before[0, i, j] + s * (after[0, i, j] - before[0, i, j])
-        b = before[1, i, j] + s * (after[1, i, j] - before[1, i, j])
+        a = before[0, i, j] + s * moved[0, i, j]
+        b = before[1, i, j] + s * moved[1, i, j]
         if not (0 <= a < columns - 1 and 0 <= b < rows - 1):
             outside += 1
             continue
@@ -82,7 +84,7 @@ def splat_signed(x, y, p, share, off_weight, before, after, canvas):  # type: ig
 
 
 @njit(cache=True, nogil=True, fastmath=FAST, error_model='numpy')
-def accumulate(where, flow, valid, dt, before, after, change, kept, kept_lost, per_px, A, B):  # type: ignore[no-untyped-def]
+def accumulate(where, flow, valid, dt, moved_by, change, kept, kept_lost, per_px, A, B):  # type: ignore[no-untyped-def]
     """Move Y along, and add d d^T and E d at every canvas point in view: also where nothing happened.
 
     d = W(y, t + dt) - W(y, t) is how far the line of sight of the sensor pixel y moved on the canvas. Where the flow
@@ -93,8 +95,7 @@ def accumulate(where, flow, valid, dt, before, after, change, kept, kept_lost, p
         flow: px/s, float32 (2, H, W).
         valid: 1 where it is known, else 0, float32 (H, W).
         dt: Seconds, float32.
-        before: W at the start of the step, float32 (2, H, W).
-        after: W at its end.
+        moved_by: W at the end of the step minus W at its start, float32 (2, H, W).
         change: E, float32 (Hc, Wc).
         kept: What remains of A and B after the step, float32.
         kept_lost: The same where flow is not known.
@@ -124,10 +125,10 @@ def accumulate(where, flow, valid, dt, before, after, change, kept, kept_lost, p
                 abs(y - half * last_y) <= half * last_y + half
             )
             # One step back, W there is as good as at the new place: both belong to the same step.
-            dx = q00 * (after[0, b, a] - before[0, b, a]) + q01 * (after[0, b, a1] - before[0, b, a1])
-            dx += q10 * (after[0, b1, a] - before[0, b1, a]) + q11 * (after[0, b1, a1] - before[0, b1, a1])
-            dy = q00 * (after[1, b, a] - before[1, b, a]) + q01 * (after[1, b, a1] - before[1, b, a1])
-            dy += q10 * (after[1, b1, a] - before[1, b1, a]) + q11 * (after[1, b1, a1] - before[1, b1, a1])
+            dx = q00 * moved_by[0, b, a] + q01 * moved_by[0, b, a1]
+            dx += q10 * moved_by[0, b1, a] + q11 * moved_by[0, b1, a1]
+            dy = q00 * moved_by[1, b, a] + q01 * moved_by[1, b, a1]
+            dy += q10 * moved_by[1, b1, a] + q11 * moved_by[1, b1, a1]
             known = valid[b, a] * valid[b1, a1]
             moved = per_px * np.sqrt(dx * dx + dy * dy)
             keep = (kept if known > zero else kept_lost) / (one + moved + half * moved * moved)

@@ -55,7 +55,7 @@ class GradientConfig:
         0.05, 'How long they are remembered where flow is not known, seconds.', ge=1e-3, le=10.0
     )
     max_flow_age_s: float = param(
-        0.05, 'Flow is carried on for this long, then it is not known, seconds.', ge=0.0, le=1.0
+        0.1, 'Flow is carried on for this long, then it is not known, seconds.', ge=0.0, le=1.0
     )
     fill_px: float = param(
         32.0,
@@ -63,9 +63,19 @@ class GradientConfig:
         ge=0.0,
         le=1000.0,
     )
+    window_px: float = param(
+        6.0, 'Median motion in the windows of dense flow inside: longer ones are surer, but tell of longer ago, px.',
+        ge=1.0, le=100.0,
+    )  # fmt: skip
     smoothness: float = param(0.1, 'Weight lambda of flatness where a gradient is not known, px^2.', ge=1e-6)
     attachment: float = param(1e-3, 'Weight eps that ties the image to the high-pass filter.', ge=1e-9)
     iterations: int = param(10, 'Most iterations of conjugate gradients for an image.', ge=1, le=1000)
+    wide_iterations: int = param(
+        0,
+        'Most iterations before, on blocks of 4x4 pixels, for what is wide; 0 leaves them out.',
+        ge=0,
+        le=1000,
+    )
     tolerance: float = param(1e-3, 'Relative residual at which they end.', ge=0.0, le=1.0)
     blend_sigma_px: float = param(
         16.0, 'What a blur of this sigma keeps comes from the high-pass filter, px; 0 takes nothing from it.',
@@ -106,8 +116,9 @@ class GradientReconstructor:
         self.fallback_share = 1.0
         params = flatten(config.affine) if config.flow == 'affine' else {}
         self._track = FlowTrack(
-            config.flow, height, width, max_age_s=config.max_flow_age_s, fill_px=config.fill_px, **params
-        )
+            config.flow, height, width, max_age_s=config.max_flow_age_s, fill_px=config.fill_px,
+            window_px=config.window_px, **params,
+        )  # fmt: skip
         self._limits = DisplayLimits(config.display)
         self._max_back_ns = round(config.highpass.max_disorder_s * 1e9)
         self._begin()
@@ -180,7 +191,12 @@ class GradientReconstructor:
         low = self._highpass.log_image(t_ns)
         config, canvas = self.config, self._canvas
         M, evidence = canvas.solve(
-            low, config.smoothness, config.attachment, config.iterations, config.tolerance
+            low,
+            config.smoothness,
+            config.attachment,
+            config.iterations,
+            config.wide_iterations,
+            config.tolerance,
         )
         if config.blend_sigma_px:
             M += blurred(low - M, config.blend_sigma_px)

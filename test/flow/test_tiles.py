@@ -185,6 +185,17 @@ def test_a_start_that_has_stopped_to_fit_is_dropped(dots, as_window):
     assert np.median(error_px_s(field, -2 * DRIFT)) < 5.0
 
 
+def test_a_window_much_longer_than_the_first_starts_cold_again(dots, as_window):
+    estimator = flow.create('tiles', CAMERA)
+    warm = []
+    for length_s in (0.01, 0.02, 0.025, 0.05):
+        events = dots(DRIFT, duration_s=length_s, start_ns=10**12)
+        window = replace(as_window(events, length_s), t_ref_ns=10**12 + len(warm) + round(length_s * 5e8))
+        estimator.update(window)
+        warm.append(estimator.latest.warm)
+    assert warm == [False, False, True, False]
+
+
 def test_windows_joined_from_memory_are_the_events_of_the_stretch(dots):
     events = dots(DRIFT, duration_s=0.1)
     memory = WindowMemory(0.1)

@@ -54,10 +54,10 @@ def test_a_splat_keeps_the_sum_of_the_contrasts(seed, vx, vy):
     x, y = rng.integers(0, W, 50).astype(np.uint16), rng.integers(0, H, 50).astype(np.uint16)
     p, share = rng.choice([-1, 1], 50).astype(np.int8), rng.random(50).astype(np.float32)
     canvas = Canvas(H, W, MARGIN)
-    after = np.empty_like(canvas.on_canvas)
-    carry_map(canvas.on_canvas, uniform(vx, vy).flow_px_s, np.float32(0.01), after)
+    after, moved = np.empty_like(canvas.on_canvas), np.empty_like(canvas.on_canvas)
+    carry_map(canvas.on_canvas, uniform(vx, vy).flow_px_s, np.float32(0.01), after, moved)
     E = np.zeros((H + 2 * MARGIN, W + 2 * MARGIN), np.float32)
-    outside = splat_signed(x, y, p, share, np.float32(0.6), canvas.on_canvas, after, E)
+    outside = splat_signed(x, y, p, share, np.float32(0.6), canvas.on_canvas, moved, E)
     assert outside == 0
     assert E.sum(dtype=np.float64) == pytest.approx((p > 0).sum() - 0.6 * (p < 0).sum(), abs=1e-4)
 

@@ -14,7 +14,7 @@ from event_perception.evaluation.tags import count_tags, images_of, tag_score
 from event_perception.events import EventArray
 from event_perception.flow.field import FlowField
 from event_perception.image_stage import ImageStage
-from event_perception.images.flow_track import filled
+from event_perception.images.flow_track import FlowTrack, filled
 from event_perception.images.gradient import GradientConfig
 from event_perception.io import open_recording
 from event_perception.pipeline_config import ImagesStageConfig, PipelineConfig
@@ -101,7 +101,10 @@ def test_lost_flow_fades_into_the_highpass_filter(clip):
     def lost(t_ns):
         return true_flow(t_ns, valid=t_ns < 200_000_000)
 
-    before, after = reconstructed(clip, 200_000_000), reconstructed(clip, 400_000_000, flow=lost)
+    before, after = (
+        reconstructed(clip, 200_000_000),
+        reconstructed(clip, 400_000_000, flow=lost, max_flow_age_s=0.05),
+    )
     before.log_image(200_000_000)
     after.log_image(400_000_000)
     assert before.fallback_share < 0.15
@@ -178,3 +181,16 @@ def test_the_image_at_half_a_second_shows_most_tags(recordings):
     assert t_s == pytest.approx(0.28)
     assert image.shape == (260, 346) and image.dtype == np.float32
     assert len(count_tags(image, ids=range(12))) >= 6
+
+
+def test_dense_flow_is_carried_on_with_the_affine_part_of_its_change():
+    track = FlowTrack('stage', H, W, max_age_s=0.1, fill_px=0)
+    noise = np.random.default_rng(2).normal(0, 2, (3, 2, H, W)).astype(np.float32)
+    x = ((2 * np.arange(W) - W) / W).astype(np.float32)
+    for k in range(3):
+        speed = 100 + 10 * k + 20 * k * x
+        track.add(FlowField(20_000_000 * k, noise[k] + speed, np.ones((H, W), bool)))
+    found = track.at(80_000_000, 90_000_000)
+    expected = noise[2] + 140 + 80 * x
+    np.testing.assert_allclose(found.flow_px_s, expected, atol=2.0)
+    assert not track.at(150_000_000, 160_000_000).valid.any()

@@ -9,7 +9,14 @@ from hypothesis import strategies as st
 from scipy import sparse
 from scipy.sparse.linalg import spsolve
 
-from event_perception.images.poisson import apply_operator, inverse_diagonal, right_side, solve
+from event_perception.images.poisson import (
+    apply_operator,
+    block_sums,
+    inverse_diagonal,
+    right_side,
+    solve,
+    spread_blocks,
+)
 
 ROWS, COLUMNS = 9, 12
 
@@ -86,7 +93,7 @@ def test_the_operator_is_symmetric_and_positive(seed):
 def test_conjugate_gradients_find_the_solution_of_the_matrices():
     A, B, H = random_problem(3)
     M, work = np.zeros_like(H), np.zeros((4, ROWS, COLUMNS), np.float32)
-    iterations, residual = solve(A, B, H, np.float32(0.1), np.float32(0.05), M, 200, 1e-5, work)
+    iterations, residual = solve(A, B, H, np.float32(0.1), np.float32(0.05), M, 200, 0, 1e-5, work)
     D, _ = matrices(A)
     expected = spsolve(operator(A, 0.1, 0.05).tocsc(), D.T @ B.astype(float).reshape(-1) + 0.05 * H.ravel())
     assert 10 < iterations < 200
@@ -99,7 +106,7 @@ def test_where_nothing_is_known_the_solution_is_the_blurred_prior():
     H[4, 6] = 1.0
     zero = np.zeros((3, ROWS, COLUMNS), np.float32)
     M, work = np.zeros_like(H), np.zeros((4, ROWS, COLUMNS), np.float32)
-    solve(zero, zero[:2], H, np.float32(1.0), np.float32(0.5), M, 300, 1e-7, work)
+    solve(zero, zero[:2], H, np.float32(1.0), np.float32(0.5), M, 300, 0, 1e-7, work)
     assert M.sum() == pytest.approx(1.0, rel=1e-4)
     assert M[4, 6] == M.max() and M.min() > 0
 
@@ -107,13 +114,38 @@ def test_where_nothing_is_known_the_solution_is_the_blurred_prior():
 def test_a_warm_start_at_the_solution_needs_no_iteration():
     A, B, H = random_problem(4)
     M, work = np.zeros_like(H), np.zeros((4, ROWS, COLUMNS), np.float32)
-    solve(A, B, H, np.float32(0.1), np.float32(0.05), M, 300, 1e-6, work)
-    iterations, _ = solve(A, B, H, np.float32(0.1), np.float32(0.05), M, 300, 1e-4, work)
+    solve(A, B, H, np.float32(0.1), np.float32(0.05), M, 300, 0, 1e-6, work)
+    iterations, _ = solve(A, B, H, np.float32(0.1), np.float32(0.05), M, 300, 0, 1e-4, work)
     assert iterations == 0
 
 
 def test_nothing_gives_nothing():
     zero = np.zeros((3, ROWS, COLUMNS), np.float32)
     M, work = np.ones((ROWS, COLUMNS), np.float32), np.zeros((4, ROWS, COLUMNS), np.float32)
-    assert solve(zero, zero[:2], zero[0], np.float32(1), np.float32(1), M, 10, 0.0, work)[0] == 0
+    assert solve(zero, zero[:2], zero[0], np.float32(1), np.float32(1), M, 10, 0, 0.0, work)[0] == 0
     assert not M.any()
+
+
+def test_a_block_says_what_its_pixels_sum_to():
+    values, blocks = np.ones((6, 9), np.float32), np.empty((2, 3), np.float32)
+    block_sums(values, blocks)
+    np.testing.assert_array_equal(blocks, [[16, 16, 4], [8, 8, 2]])
+
+
+def test_between_the_centres_of_blocks_there_is_a_straight_line():
+    out = np.empty((4, 12), np.float32)
+    spread_blocks(np.array([[0, 4, 8]], np.float32), out)
+    np.testing.assert_allclose(out[2], [0, 0, 0.5, 1.5, 2.5, 3.5, 4.5, 5.5, 6.5, 7.5, 8, 8])
+
+
+def test_blocks_solve_for_what_is_wide():
+    side, y, x = 64, *np.mgrid[:64, :64].astype(np.float32)
+    scene = np.sin(x / 15) + np.cos(y / 12)
+    D = np.stack([np.diff(scene, axis=1, append=scene[:, -1:]), np.diff(scene, axis=0, append=scene[-1:])])
+    A = np.stack([np.ones_like(x), np.zeros_like(x), np.ones_like(x)])
+    error = {}
+    for wide_iterations in (0, 30):
+        M, work = np.zeros_like(x), np.zeros((4, side, side), np.float32)
+        solve(A, D, 0 * x, np.float32(1e-3), np.float32(1e-4), M, 5, wide_iterations, 0.0, work)
+        error[wide_iterations] = np.std(M - scene) / np.std(scene)
+    assert error[0] > 0.7 and error[30] < 0.1
