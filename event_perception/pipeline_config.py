@@ -32,6 +32,7 @@ from event_perception.io import RecordingConfig
 from event_perception.motion import EgomotionConfig
 from event_perception.motion.gyro_prior import GyroConfig
 from event_perception.odometry.depth_slam import DepthSlamConfig
+from event_perception.odometry.monocular_config import MonocularConfig
 from event_perception.odometry.rotation import RotationOdometryConfig
 from event_perception.odometry.rotation_slam_config import RotationSlamConfig
 
@@ -92,6 +93,7 @@ class OdometryStageConfig:
     """Which odometry runs."""
 
     method: str = param('rotation', 'Registered odometry.')
+    monocular: MonocularConfig = MonocularConfig()
     rotation: RotationOdometryConfig = RotationOdometryConfig()
     depth_slam: DepthSlamConfig = DepthSlamConfig()
     rotation_slam: RotationSlamConfig = RotationSlamConfig()

@@ -15,7 +15,7 @@ def main() -> None:
     warm_up_pipeline(PipelineConfig())
     for method in ('tiles', 'residual'):
         warm_up_pipeline(build(PipelineConfig, {'stages': ('flow',), 'flow.method': method}))
-    for method in ('rotation_slam', 'depth_slam'):
+    for method in ('rotation_slam', 'depth_slam', 'monocular'):
         warm_up_pipeline(build(PipelineConfig, {'odometry.method': method}))
     warm_up_pipeline(PipelineConfig(images=ImagesStageConfig(method='gradient')))
     simulator = build(SimulatorConfig, SIMULATOR_DEFAULTS)

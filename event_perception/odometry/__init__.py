@@ -17,6 +17,7 @@ ODOMETRIES = Registry(
     'odometry',
     {
         'depth_slam': 'event_perception.odometry.depth_slam:DepthSlam',
+        'monocular': 'event_perception.odometry.monocular:MonocularOdometry',
         'rotation': 'event_perception.odometry.rotation:RotationOdometry',
         'rotation_slam': 'event_perception.odometry.rotation_slam:RotationSlam',
     },
