@@ -14,7 +14,7 @@ gate, the start from a plane, and tracking on the image of the events are this p
 
 from collections import deque
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 import cv2
 import numpy as np
@@ -29,11 +29,14 @@ from event_perception.odometry.edge_climbing import Climb, bin_pixels, climb, ed
 from event_perception.odometry.estimate import OdometryEstimate
 from event_perception.odometry.monocular_config import MonocularConfig
 from event_perception.odometry.monocular_uncertainty import MonocularUncertainty
+from event_perception.odometry.semi_dense_depth import semi_dense_depth
+from event_perception.odometry.space_sweep import sweep
 from event_perception.odometry.sweep_mapper import PointMap, SweepMapper, TrackedWindow
 from event_perception.odometry.turn_prediction import GyroTurn, turned
 
 Float32 = NDArray[np.float32]
 Matrix = NDArray[np.float64]
+Status = Literal['tracking', 'degraded', 'lost']
 
 CELL_PX = 16  # side of the cells in which the depth of the view is averaged
 
@@ -76,6 +79,15 @@ class MonocularOdometry:
         self._gyro = GyroTurn(c.bias_std_rad_s, c.bias_walk_rad_s2, c.bias_noise_rad_s)
         self._uncertainty = MonocularUncertainty(c)
         self.reset()
+
+    @classmethod
+    def warm_up(cls, camera: CameraModel) -> None:
+        """Compile the kernels that a window of noise does not reach."""
+        k = camera.undistorted()
+        volume = sweep(
+            np.ones((2, 4), np.float32), np.eye(4)[None], 4, np.eye(4), k, np.linspace(1.0, 0.1, 8)
+        )
+        semi_dense_depth(volume, MonocularConfig().semi_dense)
 
     def reset(self) -> None:
         """Start again at the identity, without maps."""
@@ -191,11 +203,11 @@ class MonocularOdometry:
         row = (k.fy * camera[:, 1] * q + k.cy) / CELL_PX
         inside = (column >= 0) & (row >= 0) & (column < shape[1]) & (row < shape[0])
         place = row[inside].astype(np.intp) * shape[1] + column[inside].astype(np.intp)
-        total = np.bincount(place, q[inside], shape[0] * shape[1]).reshape(shape)
-        number = np.bincount(place, minlength=shape[0] * shape[1]).reshape(shape).astype(np.float64)
-        total, number = (cv2.blur(a, (3, 3)) for a in (total, number))
-        cells: Matrix = (total + 0.1 / self._depth_m) / (number + 0.1)
-        return cells
+        cells = shape[0] * shape[1]
+        total = np.bincount(place, q[inside], cells).astype(np.float64).reshape(shape)
+        number = np.bincount(place, None, cells).astype(np.float64).reshape(shape)
+        smooth = cv2.blur(total, (3, 3)) + 0.1 / self._depth_m, cv2.blur(number, (3, 3)) + 0.1
+        return np.asarray(smooth[0] / smooth[1], np.float64)
 
     def _points(self) -> Float32:
         return np.concatenate([m.points for m in self.maps])
@@ -292,7 +304,9 @@ class MonocularOdometry:
             self._T, self._velocity, turn.std_rad
         )
         lost = t_ns - self._good_ns > self.config.patience_s * 1e9 or not self.maps
-        status = 'lost' if lost else 'tracking' if good and turn.gyro and self._settled else 'degraded'
+        status: Status = (
+            'lost' if lost else 'tracking' if good and turn.gyro and self._settled else 'degraded'
+        )
         if good and not turn.gyro:
             reason += '; no gyroscope: the turn is that of egomotion'
         return OdometryEstimate(

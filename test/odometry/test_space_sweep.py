@@ -48,7 +48,7 @@ def test_the_sweep_finds_the_depth_of_a_plane():
     made = a.build(a.stretch(2.5), 2.5)
     assert len(made.points) > 200
     assert np.median(made.points[:, 2]) == pytest.approx(2.0, rel=0.02)
-    assert np.mean(np.abs(made.points[:, 2] - 2.0) > 0.4) < 0.1  # 12 px of parallax, events on whole pixels
+    assert np.mean(np.abs(made.points[:, 2] - 2.0) > 0.4) < 0.15  # 12 px of parallax, events on whole pixels
 
 
 def test_without_parallax_there_is_no_stretch_to_build_from():
