@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Measurements behind docs/flow.md.
 
-    python -m event_perception.evaluation.flow_study [methods windows egomotion confidence weak weak_tiles speed warm]
-        [--seeds 3] [--data FOLDER]
+    python -m event_perception.evaluation.flow_study [methods windows egomotion confidence weak weak_three
+        weak_tiles speed warm] [--seeds 3] [--data FOLDER]
 
 All on simulated clips with exact flow, one setting for all, cold unless said. With --data also the table ``real``, of
 excerpts of the Event Camera Dataset.
@@ -28,6 +28,7 @@ from event_perception.evaluation.flow_weak_study import (
     newton_outcome,
     study_windows,
     weak_table,
+    weak_three_table,
     weak_tiles_table,
 )
 from event_perception.evaluation.flow_windows import (
@@ -189,7 +190,8 @@ TABLES: dict[str, Callable[[Seeds], Iterator[str]]] = {
     'windows': windows_table,
     'egomotion': egomotion_table,
     'confidence': confidence_table,
-    'weak': lambda seeds: weak_table(seeds[:1]),
+    'weak': weak_table,
+    'weak_three': lambda seeds: weak_three_table(seeds[:1]),
     'weak_tiles': lambda seeds: weak_tiles_table(seeds[:1]),
     'speed': speed_table,
     'warm': warm_table,
