@@ -15,7 +15,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from event_perception.flow.coupling import couple, typical_curvature
+from event_perception.flow.coupling import couple, evenly_held, typical_curvature
 from event_perception.flow.events import FlowEvents
 from event_perception.flow.field_kernels import evaluate_field, follow_field, place_on_nodes
 from event_perception.flow.grid import NodeGrid, Velocities
@@ -138,7 +138,7 @@ def refine(objective: JointField, start: Velocities, iterations: int, config: Ti
         strength = joint.coupling * typical_curvature(curvature)
         couple(
             raw,
-            curvature,
+            evenly_held(curvature, joint.evenness),
             grid.rows,
             grid.columns,
             strength,

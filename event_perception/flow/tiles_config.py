@@ -57,6 +57,12 @@ class JointConfig:
     coupling: float = param(
         0.4, 'Weight of neighbours, in units of the median curvature; 0: none.', ge=0.0, le=100.0
     )
+    evenness: float = param(
+        0.5,
+        'How much nodes of thin texture are held as firmly as busy ones: 0 by their curvature, 1 all alike.',
+        ge=0.0,
+        le=1.0,
+    )
     sweeps: int = param(10, 'Gauss-Seidel sweeps after each step.', ge=1, le=1000)
     min_weight: float = param(
         10.0, 'Events, weighted by nearness, that a node must have for its flow to be valid.', ge=0.0

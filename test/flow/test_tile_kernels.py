@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from event_perception.binning.taps import taps
-from event_perception.flow.coupling import couple
+from event_perception.flow.coupling import couple, evenly_held
 from event_perception.flow.events import FlowEvents
 from event_perception.flow.grid import NodeGrid
 from event_perception.flow.image_votes import floored
@@ -154,6 +154,17 @@ def test_every_event_is_sorted_into_each_tile_whose_window_holds_it():
         part = slice(tiles.begin[k], tiles.begin[k + 1])
         np.testing.assert_array_equal(tiles.s[part], events.s[inside])
         np.testing.assert_allclose(tiles.x[part], events.x[inside] - cx, atol=1e-5)
+
+
+def test_evenness_brings_every_cell_towards_the_median_curvature_within_bounds():
+    curvature = np.array(
+        [[1.0, 0.2, 1.0], [4.0, 0.0, 4.0], [40.0, 4.0, 40.0], [3.0, 0.0, 5.0], [0.0, 0.0, 0.0]]
+    )
+    np.testing.assert_array_equal(evenly_held(curvature, 0.0), curvature)
+    even = evenly_held(curvature, 1.0)
+    np.testing.assert_allclose(
+        even, [[2.0, 0.4, 2.0], [4.0, 0.0, 4.0], [8.0, 0.8, 8.0], [3.0, 0.0, 5.0], [0.0, 0.0, 0.0]]
+    )
 
 
 def test_coupling_settles_where_events_and_neighbours_balance_at_every_node():
