@@ -48,10 +48,10 @@ def recorded(folder: Path) -> tuple[EventArray, CameraModel]:
 
 
 def slider_figures(folder: Path, length_s: float) -> dict[str, float]:
-    """Share of event pixels whose flow points left within 10 deg, and FWL; means over windows one after the other."""
+    """Share of event pixels whose flow points left within 10 deg, and FWL; means over overlapping windows."""
     events, camera = recorded(folder)
     rows = []
-    for window in consecutive(events, length_s):
+    for window in overlapping(events, length_s):
         field = TileFlow(TilesConfig(max_events=MOST), camera).update(window)
         angle = angles_deg(field.flow_px_s, np.broadcast_to(LEFT[:, None, None], field.flow_px_s.shape))
         seen = _seen(window) & field.valid
@@ -78,11 +78,11 @@ def excerpt_figures(folder: Path) -> dict[str, float]:
     return figures
 
 
-def consecutive(events: EventArray, length_s: float) -> list[EventWindow]:
-    """Whole windows of this length, one after the other."""
-    step, t0 = round(length_s * 1e9), int(events.t_ns[0])
-    count = int(events.t_ns[-1] - t0) // step
-    bounds = [(t0 + k * step, t0 + (k + 1) * step) for k in range(count)]
+def overlapping(events: EventArray, length_s: float) -> list[EventWindow]:
+    """Windows of this length, each half a length after the one before, so that nearly all of an excerpt is judged."""
+    length, t0 = round(length_s * 1e9), int(events.t_ns[0])
+    starts = range(t0, int(events.t_ns[-1]) - length + 1, length // 2)
+    bounds = [(start, start + length) for start in starts]
     return [EventWindow.from_events(events.between(a, b), t0_ns=a, t1_ns=b) for a, b in bounds]
 
 

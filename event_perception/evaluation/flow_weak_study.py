@@ -96,7 +96,7 @@ def newton_outcome(
         grid, refined = cold_refined(events, settings)
         ms = 1e3 * (perf_counter() - begin)
         rows.append((clip.scores(grid.dense(refined.q))[0], settings.joint.iterations, ms))
-    return Outcome(*np.mean(rows, axis=0))
+    return _outcome(windows, rows)
 
 
 def pyramid_outcome(

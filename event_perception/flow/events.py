@@ -52,6 +52,14 @@ class FlowEvents:
             window.width,
         )
 
+    def thinned(self, most: int) -> 'FlowEvents':
+        """Every k-th event, so that at most ``most`` are left and more than half of it; themselves if they are few."""
+        step = max(1, -(-len(self) // most))
+        if step == 1:
+            return self
+        x, y, s = (np.ascontiguousarray(a[::step]) for a in (self.x, self.y, self.s))
+        return FlowEvents(x, y, s, self.half_s, self.height, self.width)
+
     def shifted_back(self, flow_px_s: NDArray[np.float32]) -> 'FlowEvents':
         """The events moved to the reference time by a dense flow (2, H, W): what is left to explain is the rest."""
         column, row = np.rint(self.x).astype(np.intp), np.rint(self.y).astype(np.intp)

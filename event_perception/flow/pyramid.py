@@ -22,6 +22,7 @@ from event_perception.flow.tiles_config import TilesConfig
 
 BORDER_BINS = 2 * (MARGIN + 3)  # of the image of a tile, beyond its window and the motion
 REACH = 1.2  # room for motion in the images, against the fastest motion of a cold start
+SEARCH_EVENTS = 8_000  # half as many still tell coarse velocities of the largest tiles apart
 REST_BONUS = 0.02  # a tile starts from rest if that focuses better by this fraction
 SEMIDEFINITE_FLOOR = 0.01  # of the curvature that holds a tile against its neighbours
 
@@ -104,7 +105,9 @@ def _next_level(events: FlowEvents, level: Level, before: TileField | None, conf
     grid = NodeGrid(events.height, events.width, level.spacing)
     tiles = sorted_tiles(events, grid, level.side)
     if before is None:
-        starts, passes = best_of_a_search(tiles, events.half_s, level, config)
+        few = events.thinned(SEARCH_EVENTS)
+        starts, passes = best_of_a_search(sorted_tiles(few, grid, level.side), events.half_s, level, config)
+        passes *= len(few) / max(1, len(events))
     else:
         starts, passes = before.grid.to(grid, before.q), before.passes
         starts, passes = _or_at_rest(events, tiles, level, starts, config), passes + 2

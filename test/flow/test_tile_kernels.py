@@ -156,6 +156,14 @@ def test_every_event_is_sorted_into_each_tile_whose_window_holds_it():
         np.testing.assert_allclose(tiles.x[part], events.x[inside] - cx, atol=1e-5)
 
 
+def test_a_search_is_made_on_a_share_of_many_events_and_on_all_of_few():
+    events = flow_events(1000)
+    assert events.thinned(1000) is events
+    few = events.thinned(400)
+    assert len(few) == 334 and few.half_s == events.half_s
+    np.testing.assert_array_equal(few.s, events.s[::3])
+
+
 def test_evenness_brings_every_cell_towards_the_median_curvature_within_bounds():
     curvature = np.array(
         [[1.0, 0.2, 1.0], [4.0, 0.0, 4.0], [40.0, 4.0, 40.0], [3.0, 0.0, 5.0], [0.0, 0.0, 0.0]]
