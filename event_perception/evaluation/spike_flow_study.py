@@ -32,7 +32,10 @@ def true_flow(cell: SweepCell) -> NDArray[np.float64]:
 
 
 def measure(cell: SweepCell, config: SpikeFlowConfig | None = None) -> dict[str, Any]:
-    """Error of the flow nearest to the middle of a cell, px per ``HORIZON_S``, and the share of pixels that is valid."""
+    """Error of the flow nearest to the middle of a cell, px per ``HORIZON_S``, and the share of pixels that is valid.
+
+    ``median_share`` is the median error of valid pixels as a share of their motion.
+    """
     config = config or SpikeFlowConfig(period_s=0.002)
     estimator = SpikeFlow(config, height=cell.stream.height, width=cell.stream.width)
     fields = list(estimator.push(cell.stream))
@@ -45,6 +48,9 @@ def measure(cell: SweepCell, config: SpikeFlowConfig | None = None) -> dict[str,
     return cell.conditions() | {
         'displacement_px': float(np.linalg.norm(truth, axis=0)[inner].mean() * HORIZON_S),
         'epe_px': float(error[valid].mean()) if valid.any() else float('nan'),
+        'median_share': float(np.median((error / (np.linalg.norm(truth, axis=0) * HORIZON_S))[valid]))
+        if valid.any()
+        else float('nan'),
         'epe_all_px': float(np.linalg.norm(truth, axis=0)[~valid & inner].sum() * HORIZON_S / inner.sum())
         + float(error[valid].sum() / inner.sum()),
         'valid_share': float(valid.sum() / inner.sum()),
@@ -54,12 +60,12 @@ def measure(cell: SweepCell, config: SpikeFlowConfig | None = None) -> dict[str,
 
 def table() -> Iterator[str]:
     """The whole sweep, line by line."""
-    yield 'rate  sensor   motion       px/ms  EPE px/ms  >1px %  valid %'
+    yield 'rate  sensor   motion       px/ms  EPE px/ms  median %  >1px %  valid %'
     for cell in sweep(n_planes=801):
         row = measure(cell)
         yield (
             f'{row["gain"]:4.2f}  {row["sensor"]:8} {row["motion"]:12} {row["displacement_px"]:6.2f}  '
-            f'{row["epe_px"]:8.3f} {100 * row["outliers_1px"]:7.1f} {100 * row["valid_share"]:8.1f}'
+            f'{row["epe_px"]:8.3f} {100 * row["median_share"]:9.1f} {100 * row["outliers_1px"]:7.1f} {100 * row["valid_share"]:8.1f}'
         )
 
 

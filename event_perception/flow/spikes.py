@@ -5,7 +5,10 @@
     images I(t - g/2), I(t + g/2)        g so that a few pixels of motion lie between; by a spike reconstruction of this package
     forward  f: patches of the first found in the second;  backward b: the other way round
     flow at t = (f(x - d/2) - b(x + d/2)) / 2 / g,   d = (f - b) / 2
-    valid: |f + b| small, patches that correlate, and texture that pins both components down
+    valid: |f + b| small, patches that correlate, texture that pins both components down, and spikes between the images
+
+In the dark two images a moment apart are made of the same spikes. They agree both ways, and show too little motion: so
+the gap grows with the time between spikes, and where fewer fall into it flow is not valid.
 
 Source of the matching: Kroeger, Timofte, Dai and Van Gool, Fast optical flow using dense inverse search, ECCV 2016,
 in OpenCV's implementation.
@@ -50,6 +53,20 @@ class SpikeFlowConfig:
     )
     displacement_px: float = param(
         4.0, 'Median motion between them, which the time is chosen for, px.', ge=0.5, le=50.0
+    )
+    spikes_between: float = param(
+        0.75,
+        'In the dark that time is longer, until the median pixel fires this often between the images: less, and both '
+        'are made of the same spikes, which shows too little motion.',
+        ge=0.0,
+    )
+    longest_displacement_px: float = param(
+        12.0, 'But never longer than for this median motion, px.', ge=0.5, le=100.0
+    )
+    min_spikes_between: float = param(
+        0.4,
+        'Flow is valid where pixels, in the mean around, fire at least this often between the images.',
+        ge=0.0,
     )
     least_valid: float = param(
         0.2, 'With a smaller share of valid pixels the time is halved.', ge=0.0, le=1.0
@@ -103,6 +120,7 @@ class SpikeFlow:
         self._first: Image | None = None
         self._end_ns: int | None = None
         self._gap_ns = self._allowed_ns(self.config.first_gap_s)
+        self._plane_s: float | None = None
 
     def push(self, spikes: SpikeStream) -> Iterator[FlowField]:
         """Add planes; yields the flow of every instant that has been seen far enough beyond.
@@ -115,7 +133,7 @@ class SpikeFlow:
         if self._end_ns is not None and abs(spikes.start_ns - self._end_ns) >= spikes.plane_period_ns:
             self.restarts += 1
             self._begin()
-        period_ns = round(self.config.period_s * 1e9)
+        period_ns, self._plane_s = round(self.config.period_s * 1e9), spikes.plane_period_ns * 1e-9
         ahead = int(getattr(self._method, 'lookahead_planes', 0))
         if self._next_ns is None:
             self._next_ns = -(-(spikes.start_ns + self._gap_ns // 2) // period_ns) * period_ns
@@ -137,7 +155,7 @@ class SpikeFlow:
                 return
             second = self._image(self._next_ns + half_ns)
             field = self.match(self._first, second, self._next_ns, 2e-9 * half_ns)
-            self._choose_gap(field)
+            self._choose_gap(field, float(np.median(second)))
             yield field
             self._first, self._next_ns = None, self._next_ns + period_ns
 
@@ -163,6 +181,7 @@ class SpikeFlow:
             _sampled(a, -0.5 * displacement), _sampled(b, 0.5 * displacement), config.texture_px
         )
         valid = (apart <= allowed) & pinned & (alike >= config.min_correlation)
+        valid &= self._apart_in_spikes(first, gap_s)
         flow = np.moveaxis(displacement, 2, 0) / np.float32(gap_s) * valid
         return FlowField(t_ns, np.ascontiguousarray(flow, np.float32), valid)
 
@@ -171,12 +190,21 @@ class SpikeFlow:
             self._matcher.calc(first, second, np.zeros((*first.shape, 2), np.float32)), np.float32
         )
 
-    def _choose_gap(self, field: FlowField) -> None:
-        """A time in which the image moves by the displacement asked for."""
+    def _apart_in_spikes(self, image: Image, gap_s: float) -> NDArray[np.bool_]:
+        """Where enough spikes fall between the two images: they share none, and can tell motion apart."""
+        if self._plane_s is None:
+            return np.ones(image.shape, bool)
+        around = cv2.GaussianBlur(image, (0, 0), self.config.texture_px)
+        return np.asarray(around * np.float32(gap_s / self._plane_s) >= self.config.min_spikes_between)
+
+    def _choose_gap(self, field: FlowField, rate: float) -> None:
+        """A time in which the image moves by the displacement asked for, and a pixel of this rate per plane fires."""
         config, gap_s = self.config, 0.5e-9 * self._gap_ns
         if field.valid.mean() >= config.least_valid:
             speed = float(np.median(np.linalg.norm(field.flow_px_s[:, field.valid], axis=0)))
             gap_s = config.displacement_px / max(speed, 1e-6)
+            to_fire_s = config.spikes_between * (self._plane_s or 0.0) / max(rate, 1e-6)
+            gap_s = max(gap_s, min(to_fire_s, config.longest_displacement_px / max(speed, 1e-6)))
         self._gap_ns = self._allowed_ns(gap_s)
 
     def _allowed_ns(self, gap_s: float) -> int:

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Flow from spikes by matching reconstructed images."""
 
+import cv2
 import numpy as np
 import pytest
 
@@ -85,3 +86,16 @@ def test_spikes_through_the_pipeline_give_flow(cell):
 def test_an_unknown_method_is_refused():
     with pytest.raises(PluginError, match='no_such'):
         flow.create_from_spikes('no_such', height=H, width=W)
+
+
+def test_images_that_share_their_spikes_give_no_valid_flow():
+    rng = np.random.default_rng(4)
+    scene = cv2.GaussianBlur(rng.random((80, 96)).astype(np.float32), (0, 0), 2.0)
+    scene = 0.05 * (scene - scene.min()) / np.ptp(scene) + 0.005
+    stream = SpikeStream(np.zeros((1, 64, 80), np.uint8), height=64, width=80, plane_period_ns=25_000)
+    estimator = SpikeFlow(height=64, width=80)
+    list(estimator.push(stream))
+    first, second = scene[8:72, 8:88].copy(), scene[8:72, 6:86].copy()
+    near, far = (estimator.match(first, second, 0, gap_s) for gap_s in (1e-4, 2e-3))
+    assert not near.valid.any()  # 4 planes at a spike in 20 planes or fewer
+    assert far.valid.mean() > 0.5
