@@ -77,7 +77,7 @@ def measure(of: Clip, method: str, flow: str | None = None, **params: Any) -> Fl
     if flow is not None:
         params['flow'] = STAGE if exact else flow
     events = of.events
-    reconstructor = images.create(method, height=events.height, width=events.width, **params)
+    reconstructor: Any = images.create(method, height=events.height, width=events.width, **params)
     scores, done, told = [], 0, 0
     for t_ns, truth in of.truth:
         while exact and told < len(of.flows) and of.flows[told].t_ref_ns < t_ns + STEP_NS:
