@@ -197,7 +197,7 @@ def expected_error(refined: Refined, grid: NodeGrid) -> NDArray[np.float64]:
     held = weakest[refined.weight > 0]
     looseness = np.sqrt(float(np.median(held)) / weakest) if held.size else np.ones(len(P))
     pulled = np.linalg.norm(refined.raw - refined.q, axis=1)
-    return neighbour_disagreement(refined.raw, grid) + 2 * pulled + LOOSE_PX_S * np.minimum(looseness, 1e3)
+    return neighbour_disagreement(refined.raw, grid) + pulled + LOOSE_PX_S * np.minimum(looseness, 1e3)
 
 
 def neighbour_disagreement(q: Velocities, grid: NodeGrid) -> NDArray[np.float64]:
