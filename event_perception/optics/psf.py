@@ -7,10 +7,13 @@ has one, static in the image, where texture that moves across makes events that 
 """
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
+from torch.autograd.function import once_differentiable
 from torch.nn import functional
 
 from event_perception.errors import DataError
@@ -95,17 +98,53 @@ def convolve(frames: Tensor, grid: PsfGrid) -> Tensor:
         _hats(width, columns, grid.cell_px[1], frames),
     )
     maps = torch.einsum('hr,rcji,wc->jihw', down, grid.kernels, across)
-    parts = []
-    for some in padded.split(FRAMES_AT_ONCE):
-        total = torch.zeros_like(some[:, :height, :width])
-        for j in range(size):
-            for i in range(
-                size
-            ):  # a kernel tells where light goes, a pixel gathers what comes: minus the offset
-                top, left = size - 1 - j, size - 1 - i
-                total.addcmul_(some[:, top : top + height, left : left + width], maps[j, i])
-        parts.append(total)
-    return torch.cat(parts)
+    return _Gather.apply(padded.contiguous(), maps.contiguous())
+
+
+class _Gather(torch.autograd.Function):
+    """Every pixel of frames (B, H + k - 1, W + k - 1) gathers with its own kernel (k, k, H, W): (B, H, W).
+
+    With a backward of its own: that of the loop in torch writes a tensor of the size of all kernels for every tap.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, padded: Tensor, maps: Tensor) -> Tensor:
+        ctx.save_for_backward(padded, maps)
+        total = padded.new_zeros(len(padded), *maps.shape[2:])
+        for source, sink in zip(padded.split(FRAMES_AT_ONCE), total.split(FRAMES_AT_ONCE)):
+            for kernel, seen in _taps(maps, source):
+                sink.addcmul_(seen, kernel)
+        return total
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, cotangent: Tensor) -> tuple[Tensor | None, Tensor | None]:
+        padded, maps = ctx.saved_tensors
+        to_frames, to_maps = (
+            torch.zeros_like(v) if n else None for v, n in zip((padded, maps), ctx.needs_input_grad)
+        )
+        cotangents = cotangent.split(FRAMES_AT_ONCE)
+        if to_frames is not None:
+            for sink, g in zip(to_frames.split(FRAMES_AT_ONCE), cotangents):
+                for kernel, seen in _taps(maps, sink):
+                    seen.addcmul_(g, kernel)
+        if to_maps is not None:
+            for source, g in zip(padded.split(FRAMES_AT_ONCE), cotangents):
+                for sink, seen in _taps(to_maps, source):
+                    sink.add_((seen * g).sum(0))
+        return to_frames, to_maps
+
+
+def _taps(maps: Tensor, padded: Tensor) -> Iterator[tuple[Tensor, Tensor]]:
+    """Views: a tap (H, W) of all kernels, and what it sees of the frames (B, H, W).
+
+    A kernel tells where light goes, a pixel gathers what comes: minus the offset.
+    """
+    size, _, height, width = maps.shape
+    for j in range(size):
+        for i in range(size):
+            top, left = size - 1 - j, size - 1 - i
+            yield maps[j, i], padded[:, top : top + height, left : left + width]
 
 
 def _hats(size: int, nodes: int, cell: int, like: Tensor) -> Tensor:
