@@ -33,6 +33,7 @@ SMALL = ChainConfig(
 STEPS = {'curvature': 5e-4, 'gap': 1.0, 'turn': 4e-3, 'shift': 1e-2, 'log_threshold': 0.05}
 FREE = {
     'network only, start lens and threshold': ('network',),
+    'threshold and network, start lens': ('threshold', 'network'),
     'lens, threshold and network': ('lens', 'threshold', 'network'),
 }
 

@@ -52,6 +52,23 @@ def test_light_on_the_sensor_has_the_derivative_of_differences_by_the_lens(desig
     assert attached == pytest.approx(found[0], rel=0.01)
 
 
+def test_light_is_kept_for_one_lens_and_made_anew_for_another(design):
+    values, index = design.start(), np.arange(1)
+    first, again = design.light(values, index), design.light(values, index)
+    other = design.light(values | {'gap': values['gap'] + 1.0}, index)
+    assert torch.equal(first, again) and not torch.equal(first, other)
+    assert torch.equal(design.light(values, index), first)
+
+
+def test_a_sensor_behind_the_focus_sees_a_blurred_image():
+    shifted = ChainDesign(replace(TINY, sensor_shift_mm=8.0))
+    assert float(shifted.start()['gap'][-1] - shifted.lens.gap[-1]) == 8.0
+    sharp, blurred = (d.light(d.start(), np.arange(1))[0, 0] for d in (ChainDesign(TINY), shifted))
+    assert float(blurred[8:16, 10:22].diff(dim=1).square().mean()) < 0.8 * float(
+        sharp[8:16, 10:22].diff(dim=1).square().mean()
+    )
+
+
 def test_slices_of_a_drifting_pattern_give_its_rate():
     camera = CameraModel(fx=40.0, fy=40.0, cx=31.5, cy=23.5, height=48, width=64)
     omega, slice_s = np.array([0.3, -0.4, 0.5]), 0.01

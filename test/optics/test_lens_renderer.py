@@ -132,6 +132,22 @@ def test_a_kernel_that_changes_over_the_image_leaves_no_seam():
     assert float(third) < 0.01  # the blur of x^2 grows by 2 from left to right: linear, no steps
 
 
+def test_the_convolution_has_the_derivative_of_differences_by_frames_and_kernels():
+    generator = torch.Generator().manual_seed(0)
+    frames, kernels = (
+        torch.rand(shape, generator=generator, dtype=torch.float64, requires_grad=True)
+        for shape in ((3, 4, 5), (2, 2, 3, 3))
+    )
+    assert torch.autograd.gradcheck(
+        lambda f, k: convolve(f, PsfGrid(k, (4, 5), 0.0)), (frames, kernels), fast_mode=True
+    )
+    (alone,) = torch.autograd.grad(
+        convolve(frames.detach(), PsfGrid(kernels, (4, 5), 0.0)).square().sum(), kernels
+    )
+    (both,) = torch.autograd.grad(convolve(frames, PsfGrid(kernels, (4, 5), 0.0)).square().sum(), kernels)
+    assert torch.equal(alone, both)
+
+
 def test_a_kernel_moves_light_the_way_it_points():
     kernel = torch.zeros(3, 3, dtype=torch.float64)
     kernel[1, 2] = 1  # one pixel to the right

@@ -36,6 +36,7 @@ from event_perception.simulation.scenes import EYE_M, room_sequence
 from event_perception.simulation.threshold_spread import Z_MAX, ThresholdSpread
 from event_perception.simulation.trajectories import SplineTrajectory, hand_held
 
+OPTICS = ('curvature', 'gap', 'turn', 'shift')  # what light on the sensor depends on
 FREE = ('lens', 'turn', 'shift', 'threshold', 'network')
 TEST_ROOM = 10_000  # seeds of rooms for figures begin here, beyond those of training
 
@@ -49,6 +50,9 @@ class ChainConfig:
         'What is designed: lens, turn and shift (of the mount), threshold, network.',
     )
     lens: str = param('kidger_doublet', 'Name of a shipped lens: the start.')
+    sensor_shift_mm: float = param(
+        0.0, 'How far behind the focus on the axis the sensor sits at the start, mm.', ge=-1e3, le=1e3
+    )
     width: int = param(64, 'Columns.', ge=16, le=1024)
     height: int = param(48, 'Rows.', ge=16, le=1024)
     focal_px: float = param(52.0, 'Focal length, pixels.', ge=4.0)
@@ -124,15 +128,18 @@ class ChainDesign:
         self.render_config = LensRenderConfig(fields=c.lens_fields, rays=c.lens_rays)
         self._pupil_mm = float(self.lens.semi_aperture[self.lens.stop])
         self._cached: dict[int, Tensor] = {}
+        self._behind: tuple[list[Tensor], dict[int, Tensor]] = ([], {})
         self._rooms: dict[int, list[chain.Clip]] = {}
 
     def start(self) -> Values:
-        """The lens of the catalogue, focused on the axis; no turn; the threshold by hand; filters by hand."""
+        """The lens of the catalogue, focused on the axis or shifted from there; no turn; the threshold by hand; filters by hand."""
         weights = {f'network_{name}': w.detach().clone() for name, w in self.network.named_parameters()}
         zero = torch.zeros(3, dtype=torch.float64)
+        gap = self.lens.gap.clone()
+        gap[-1] += self.config.sensor_shift_mm
         return {
             'curvature': self.lens.curvature.clone(),
-            'gap': self.lens.gap.clone(),
+            'gap': gap,
             'turn': zero,
             'shift': zero.clone(),
             'log_threshold': torch.tensor(self.config.threshold, dtype=torch.float64).log(),
@@ -209,7 +216,23 @@ class ChainDesign:
         return Assessment(figures, pictures)
 
     def light(self, values: Values, index: NDArray[np.int64]) -> Tensor:
-        """Light on the sensor (B, F, H, W) of windows; negative numbers are test windows, -1 the first."""
+        """Light on the sensor (B, F, H, W) of windows; negative numbers are test windows, -1 the first.
+
+        What was seen through a lens and mount without gradient is kept until another comes.
+        """
+        optics = [values[name] for name in OPTICS]
+        if any(v.requires_grad for v in optics):
+            return self._through(values, index)
+        if not (self._behind[0] and all(torch.equal(a, b) for a, b in zip(self._behind[0], optics))):
+            self._behind = ([v.clone() for v in optics], {})  # what follows is of another lens
+        known = self._behind[1]
+        new = [int(k) for k in index if int(k) not in known]
+        if new:
+            known |= zip(new, self._through(values, np.array(new)))
+        return torch.stack([known[int(k)] for k in index])
+
+    def _through(self, values: Values, index: NDArray[np.int64]) -> Tensor:
+        """Frames rendered and seen through the lens, attached."""
         frames = torch.stack([self._pinhole(values, int(k)) for k in index])
         frames = frames if self.config.double else frames.float()
         return chain.on_sensor(frames, self.lens_of(values), self.camera, self.render_config, self._pupil_mm)
