@@ -23,6 +23,7 @@ from safetensors.torch import load_file
 from scipy.stats import spearmanr
 
 from event_perception.config import update
+from event_perception.evaluation.pictures import grey_picture, png_bytes
 from event_perception.events import DepthImage, EventArray, EventWindow, concatenate
 from event_perception.motion import CameraModel
 from event_perception.motion.lie import se3_exp
@@ -40,6 +41,7 @@ from event_perception.simulation.textures import TextureConfig
 Matrix = NDArray[np.float64]
 WINDOW_S, FRAMES = 0.1, 51  # a pixel from frame to frame at most
 TEXEL_M = 0.006
+GREYS = 12  # of pictures, for small files
 FINER = 3  # rays a pixel, along each side
 LOW_M = (-0.35, -0.3, 0.15)  # where the camera may sit: not nearer to the floor than 0.25 m
 HIGH_M = 0.5  # of a mast, over the base
@@ -101,10 +103,15 @@ def body_motion(
     return (found.motion if found.converged else np.zeros(3)), found.converged
 
 
+def scene_of(problem: MountDesign, seed: int) -> PlaneScene:
+    """The empty room, its floor finely textured."""
+    floor, *others = rooms.walls(problem.config.room_m)  # type: ignore[arg-type]
+    return PlaneScene([replace(floor, texture=FLOOR), *others], seed=seed, texel_m=TEXEL_M)
+
+
 def errors(problem: MountDesign, mount: Mount, seed: int) -> tuple[Matrix, int]:
     """Of all windows of the path (n, 3), and how many were refused."""
-    floor, *others = rooms.walls(problem.config.room_m)  # type: ignore[arg-type]
-    scene = PlaneScene([replace(floor, texture=FLOOR), *others], seed=seed, texel_m=TEXEL_M)
+    scene = scene_of(problem, seed)
     motion, found, refused = problem.motion, [], 0
     for k in range(len(motion.v_m_s)):
         events, depth = window(scene, problem.camera, mount, motion, k, seed * 1000 + k)
@@ -136,9 +143,26 @@ def expected(problem: MountDesign, mount: Mount, scales: Matrix) -> float:
     return math.sqrt(float(variance) / 3)
 
 
+def views(problem: MountDesign, mounts: list[Mount], seed: int, k: int = 1) -> bytes:
+    """PNG: what each mount sees in the middle of a window, and the signed events of the window below."""
+    columns, scene = [], scene_of(problem, seed)
+    for mount in mounts:
+        events, _ = window(scene, problem.camera, mount, problem.motion, k, seed * 1000 + k)
+        T = _pose(problem.motion.rotation[k], problem.motion.position_m[k]) @ _pose(
+            mount.rotation, mount.position_m
+        )
+        light = np.exp(seen(scene, problem.camera, T)) / 255
+        signed = np.zeros((problem.camera.height, problem.camera.width))
+        np.add.at(signed, (events.y, events.x), np.where(events.p > 0, 1.0, -1.0))
+        columns.append(np.concatenate([light**0.45, 0.5 + signed / 8]).clip(0, 1))
+    picture = np.round(np.concatenate(columns, axis=1) * GREYS) / GREYS
+    return png_bytes(grey_picture(picture.repeat(2, 0).repeat(2, 1)))
+
+
 def table(options: argparse.Namespace) -> str:
     """RMS errors by mount, mean and deviation over seeds, beside what the information model expects."""
     problem, best = designed(options.output / 'mount', options.steps)
+    (options.output / 'views.png').write_bytes(views(problem, [problem.begin, best], options.seeds[0]))
     c = problem.config
     scales = np.array([c.scale_vx_m_s, c.scale_vy_m_s, c.scale_wz_rad_s])
     lines = [

@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from event_perception.config import param
-from event_perception.errors import CalibrationError
+from event_perception.errors import CalibrationError, ConfigError
 from event_perception.events import DepthImage, EventWindow
 from event_perception.motion.camera import CameraModel
 from event_perception.motion.egomotion_config import EgomotionConfig
@@ -77,6 +77,7 @@ class PlanarEgomotion:
 
     Raises:
         CalibrationError: If ``T_base_camera`` is not a rigid transform.
+        ConfigError: If there is no bin size.
     """
 
     def __init__(
@@ -87,6 +88,8 @@ class PlanarEgomotion:
         egomotion: EgomotionConfig | None = None,
     ) -> None:
         self.camera, self.config = camera, config or PlanarConfig()
+        if not self.config.bin_sizes_px:
+            raise ConfigError('bin_sizes_px is empty: give at least one size, such as 1.0')
         self._egomotion = egomotion or EgomotionConfig()
         self.to_camera = planar_twists(T_base_camera)
         e = self._egomotion
@@ -110,7 +113,6 @@ class PlanarEgomotion:
             return PlanarMotion(np.zeros(3), np.diag(np.full(3, np.inf)), len(events), False)
         units = self._units(events, window.duration_s)
         starts = self._starts(events)
-        solution = None
         for level in self._levels:
             level.set_events(refined(events, self.to_camera @ starts[0], self.camera, depth))
             stage = (partial(self._evaluate, level), units * level.grid.scale_x)

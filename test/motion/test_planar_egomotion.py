@@ -60,7 +60,7 @@ def test_a_camera_ahead_of_the_base_moves_sideways_when_the_base_turns():
 
 
 def test_a_window_with_few_events_is_not_estimated(floor):
-    window, depth = floor
+    depth = floor[1]
     few = EventWindow.from_events(EventArray.empty(height=96, width=128), t0_ns=0, t1_ns=T_NS)
     found = PlanarEgomotion(CAMERA, PITCHED).estimate(few, depth)
     assert not found.converged and found.n_events == 0 and np.isinf(np.diag(found.covariance)).all()

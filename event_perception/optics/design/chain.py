@@ -16,6 +16,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
+from torch.nn import functional
 
 from event_perception.config import param
 from event_perception.errors import ConfigError, DataError
@@ -71,6 +72,9 @@ class ChainConfig:
     turning_rad: float = param(0.12, 'Deviation of its orientation, rad.', ge=0.0)
     texture_blur_m: float = param(0.02, 'Smoothing of textures to the footprint of a pixel, m.', ge=0.0)
     texel_m: float = param(0.02, 'Resolution of textures, m.', ge=0.002)
+    rays_a_side: int = param(
+        1, 'Rays a pixel along each side: surfaces thinner than a ray apart come and go in jumps.', ge=1, le=9
+    )
     rooms: int = param(4, 'Rooms to learn from.', ge=1)
     clips: int = param(10, 'Windows a room.', ge=1)
     test_rooms: int = param(5, 'Rooms for the figures.', ge=1)
@@ -273,11 +277,17 @@ class ChainDesign:
         """Pinhole frames (F, H, W) of a window; kept where the mount is fixed."""
         clip = self._clip(index)
         if {'turn', 'shift'} & set(self.config.free):
-            return clip.light.render(clip.T_world_body @ self.mount(values))
+            return self._averaged(clip.light.render(clip.T_world_body @ self.mount(values)))
         if index not in self._cached:
             with torch.no_grad():
-                self._cached[index] = clip.light.render(clip.T_world_body @ self.mount(values))
+                self._cached[index] = self._averaged(
+                    clip.light.render(clip.T_world_body @ self.mount(values))
+                )
         return self._cached[index]
+
+    def _averaged(self, fine: Tensor) -> Tensor:
+        """Frames (F, H, W): the mean of the rays of every pixel."""
+        return functional.avg_pool2d(fine[:, None], self.config.rays_a_side)[:, 0]
 
     def _is_free(self, name: str) -> bool:
         part = {'curvature': 'lens', 'gap': 'lens', 'log_threshold': 'threshold'}
@@ -303,7 +313,8 @@ class ChainDesign:
         """Windows at random instants of a hand-held motion; time is stretched to the wanted speed."""
         c = self.config
         room = room_sequence(seed=seed, camera=self.camera, texel_m=c.texel_m, trajectory=self._motion(seed))
-        light = PlaneLight(cast(PlaneScene, room.scene), self.camera, blur_m=c.texture_blur_m)
+        fine = self.camera.scaled(c.rays_a_side)
+        light = PlaneLight(cast(PlaneScene, room.scene), fine, blur_m=c.texture_blur_m)
         length = c.window_s * c.motion
         start = np.random.default_rng(seed).uniform(0, room.duration_s - length, c.clips)
         clips = []
