@@ -9,7 +9,7 @@ events -> windows -> egomotion -> flow
 
 from collections import deque
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import singledispatchmethod
 from time import perf_counter
 from typing import Any, TypeAlias, TypeVar
@@ -123,6 +123,7 @@ class Pipeline:
         self._imu: deque[ImuSample] = deque(maxlen=IMU_MEMORY)
         self._depth: deque[DepthImage] = deque(maxlen=DEPTH_MEMORY)
         self._prior: TwistPrior | None = None
+        self._R_camera_imu = _imu_rotation(self.config)
         self._gyro = _gyro_prior(self.config) if self.config.fusion.use_gyro else None
         self._size: tuple[int, int] | None = None
         self._plane_size: tuple[int, int] | None = None
@@ -165,7 +166,7 @@ class Pipeline:
 
     @_take.register
     def _(self, sample: ImuSample) -> None:
-        self._imu.append(sample)
+        self._imu.append(_in_camera(sample, self._R_camera_imu))
         if self._gyro is not None:
             self._gyro.push(sample)
 
@@ -351,10 +352,23 @@ class Pipeline:
 
 
 def _gyro_prior(config: PipelineConfig) -> GyroPrior:
-    rotation = np.array(config.fusion.R_camera_imu or np.eye(3).ravel())
+    return GyroPrior(_imu_rotation(config), config.fusion.gyro)
+
+
+def _imu_rotation(config: PipelineConfig) -> NDArray[np.float64]:
+    rotation = np.array(config.fusion.R_camera_imu or np.eye(3).ravel(), np.float64)
     if rotation.size != 9:
         raise ConfigError(f'fusion.R_camera_imu has {rotation.size} numbers; a rotation has nine, row by row')
-    return GyroPrior(rotation.reshape(3, 3), config.fusion.gyro)
+    return rotation.reshape(3, 3)
+
+
+def _in_camera(sample: ImuSample, R_camera_imu: NDArray[np.float64]) -> ImuSample:
+    """The reading along the axes of the camera, as odometry takes it."""
+    return replace(
+        sample,
+        angular_velocity_rad_s=R_camera_imu @ sample.angular_velocity_rad_s,
+        linear_acceleration_m_s2=R_camera_imu @ sample.linear_acceleration_m_s2,
+    )
 
 
 def _check_camera(camera: CameraModel, size: tuple[int, int]) -> None:

@@ -139,7 +139,7 @@ def _solved(A: Matrix, b: Matrix, c: ImuScaleConfig) -> ImuScale:
     residual = b - A @ x
     variance = float(residual @ residual) / (len(b) - len(x))
     std = float(np.sqrt(variance * np.linalg.inv(A.T @ A)[-1, -1]))
-    factor, gravity = float(x[-1]), x[-4:-1]
+    factor, gravity = float(x[-1]), np.asarray(x[-4:-1], np.float64)
     off = abs(float(np.linalg.norm(gravity)) - c.gravity_m_s2)
     if not factor > 0 or std > c.relative_std * factor:
         return ImuScale(factor, std, gravity, False, f'too uncertain: {factor:.3f} +- {std:.3f}')

@@ -292,9 +292,9 @@ class MonocularOdometry:
     def _map(self, window: TrackedWindow) -> None:
         """Make a map if one is wanted and parallax allows it."""
         self._mapper.remember(window)
-        if not self._mapper.wants(self.maps[-1], self._visible, self._depth_m):
+        if not self._mapper.wants(self.maps[-1], self._visible, self._depth_m, self._settled):
             return
-        stretch = self._mapper.stretch(self._depth_m)
+        stretch = self._mapper.stretch(self._depth_m, self._settled)
         made = None if stretch is None else self._mapper.build(stretch, self._depth_m)
         if made is not None and len(made.points) >= self.config.least_points:
             self.maps.append(made)

@@ -16,6 +16,12 @@ class SweepConfig:
     least_baseline: float = param(
         0.1, 'No map is built from a stretch that the camera did not move this far in.', ge=0.01, le=1.0
     )
+    start_baseline: float = param(
+        0.05,
+        'The same, and the distance that asks for a new map, until tracking has settled.',
+        ge=0.01,
+        le=1.0,
+    )
     least_shift: float = param(0.1, 'Distance to the last map that asks for a new one.', ge=0.01, le=1.0)
     least_turn_rad: float = param(0.3, 'Turn against the last map that asks for a new one, rad.', ge=0.01)
     least_visible: float = param(
@@ -60,7 +66,7 @@ class MonocularConfig:
         5e-3, 'The same by egomotion, where there is no gyroscope, rad.', ge=1e-6, le=0.5
     )
     shift_std: float = param(
-        4e-3, 'Error of the predicted shift between windows, parts of the depth.', ge=1e-6, le=0.5
+        8e-3, 'Error of the predicted shift between windows, parts of the depth.', ge=1e-6, le=0.5
     )
     smoothing: float = param(0.5, 'Share of the old velocity in the new one.', ge=0.0, le=0.99)
     bias_std_rad_s: float = param(0.02, 'Bias of the gyroscope at the start, rad/s.', ge=0.0, le=1.0)

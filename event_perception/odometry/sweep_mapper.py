@@ -87,23 +87,28 @@ class SweepMapper:
         while window.t_ns - self._past[0].t_ns > self.config.most_s * 1e9:
             self._past.popleft()
 
-    def wants(self, last: PointMap, visible: float, depth_m: float) -> bool:
+    def wants(self, last: PointMap, visible: float, depth_m: float, settled: bool = True) -> bool:
         """Whether the view has changed enough since the last map."""
         c, T = self.config, self._past[-1].T
         shift = float(np.linalg.norm(T[:3, 3] - last.T[:3, 3])) / depth_m
         turn = float(np.linalg.norm(so3_log(last.T[:3, :3].T @ T[:3, :3])))
-        changed = shift > c.least_shift or turn > c.least_turn_rad or visible < c.least_visible
+        changed = (
+            shift > (c.least_shift if settled else c.start_baseline)
+            or turn > c.least_turn_rad
+            or visible < c.least_visible
+        )
         return self._new_events >= c.new_events and changed
 
-    def stretch(self, depth_m: float) -> list[TrackedWindow] | None:
+    def stretch(self, depth_m: float, settled: bool = True) -> list[TrackedWindow] | None:
         """The shortest past with enough parallax and events, oldest first; None if there is none."""
         c, newest = self.config, self._past[-1]
+        least = depth_m * (c.least_baseline if settled else c.start_baseline)
         n, taken = 0, list[TrackedWindow]()
         for window in reversed(self._past):
             taken.append(window)
             n += window.pixels.shape[1]
             moved = float(np.linalg.norm(window.T[:3, 3] - newest.T[:3, 3]))
-            if moved >= c.least_baseline * depth_m and n >= c.least_events:
+            if moved >= least and n >= c.least_events:
                 return taken[::-1]
         return None
 

@@ -6,12 +6,15 @@ import numpy as np
 import pytest
 
 from event_perception import odometry
+from event_perception.config import build
 from event_perception.errors import DataError
 from event_perception.events import EventArray, EventWindow, ImuSample
 from event_perception.motion import CameraModel, EgomotionResult
 from event_perception.motion.lie import se3_exp, se3_inverse, so3_log
 from event_perception.odometry.edge_climbing import ClimbingConfig, climb, edge_images
+from event_perception.odometry.monocular import MonocularOdometry
 from event_perception.odometry.turn_prediction import GyroTurn
+from event_perception.pipeline import Pipeline, PipelineConfig
 
 MS = 1_000_000
 CAMERA = CameraModel(fx=150.0, fy=150.0, cx=89.5, cy=59.5, height=120, width=180)
@@ -189,3 +192,28 @@ def test_the_gyroscope_learns_a_constant_bias_from_corrections():
         gyro.learn(-0.02 * gyro.rate(imu, 0, 20 * MS), 0.02)  # the camera stands still
     np.testing.assert_allclose(gyro.bias_rad_s, BIAS, rtol=0.05)
     assert gyro.rate(imu, 30 * MS, 40 * MS) is None
+
+
+def test_the_pipeline_hands_odometry_readings_along_the_axes_of_the_camera(strokes, monkeypatch):
+    turn = (0.0, -1.0, 0.0, 1.0, 0.0, 0.0, 0.0, 0.0, 1.0)
+    settings = {'stages': ('odometry',), 'odometry.method': 'monocular', 'fusion.R_camera_imu': turn}
+    pipeline = Pipeline(build(PipelineConfig, settings), CAMERA)
+    given = []
+    update = MonocularOdometry.update
+
+    def listening(self, window, egomotion, depth=None, imu=()):
+        given.extend(imu)
+        return update(self, window, egomotion, depth, imu)
+
+    monkeypatch.setattr(MonocularOdometry, 'update', listening)
+    pipeline.push(ImuSample(5 * MS, np.array([0.1, 0.2, 0.3]), np.array([1.0, 2.0, 3.0])))
+    window = Flight(strokes, 30).window(0, 400)
+    t_ns = 5 * MS + (window.dt_s * 1e9).astype(np.int64)
+    pipeline.push(
+        EventArray(
+            np.sort(t_ns - t_ns.min()), window.x, window.y, window.p, height=CAMERA.height, width=CAMERA.width
+        )
+    )
+    pipeline.finish()
+    np.testing.assert_allclose(given[0].angular_velocity_rad_s, [-0.2, 0.1, 0.3], atol=1e-12)
+    np.testing.assert_allclose(given[0].linear_acceleration_m_s2, [-2.0, 1.0, 3.0], atol=1e-12)
