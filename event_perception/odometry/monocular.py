@@ -96,7 +96,8 @@ class MonocularOdometry:
         self._gyro.reset()
         self._uncertainty.reset()
         self._t_ns: int | None = None
-        self._good_ns = 0
+        self._good_ns = self._begun_ns = 0
+        self._begun = False
         self._T, self._rate, self._velocity = np.eye(4), np.zeros(3), np.zeros(3)
         self._depth_m, self._visible = self.config.assumed_depth_m, 1.0
         self._settled, self._height, self.starts = False, self.config.settled_height, 0
@@ -228,7 +229,9 @@ class MonocularOdometry:
         self.maps.append(
             PointMap(T.copy(), points.astype(np.float32), np.ones(len(points), np.float32), self._depth_m)
         )
-        self._settled, self._height = False, 0.5 * self.config.settled_height
+        self._settled = False
+        self._height = 0.0 if self.starts else 0.5 * self.config.settled_height  # after a loss: to be shown
+        self._begun = True
         self.starts += 1
         self._visible = 1.0
         return True
@@ -285,9 +288,12 @@ class MonocularOdometry:
         self._t_ns = t_ns
         if good and self._height >= c.least_height:
             self._good_ns = t_ns
-        elif t_ns - self._good_ns > c.give_up_s * 1e9:
+        elif self._begun:
+            self._begun_ns = t_ns
+        elif t_ns - max(self._good_ns, self._begun_ns) > c.give_up_s * 1e9:
             self.maps.clear()
             self._mapper.clear()
+        self._begun = False
 
     def _map(self, window: TrackedWindow) -> None:
         """Make a map if one is wanted and parallax allows it."""
