@@ -18,9 +18,11 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from safetensors.torch import load_file
 from torch import Tensor
 
 from event_perception.config import update
+from event_perception.evaluation.pictures import grey_picture, png_bytes
 from event_perception.optics import chain
 from event_perception.optics.design.chain import ChainConfig, ChainDesign
 from event_perception.optics.design.problem import Values
@@ -31,6 +33,7 @@ SMALL = ChainConfig(
     free=('lens', 'turn', 'shift', 'threshold', 'network'), threshold=0.25, most_rate_hz=5.0,
 )  # fmt: skip
 STEPS = {'curvature': 5e-4, 'gap': 1.0, 'turn': 4e-3, 'shift': 1e-2, 'log_threshold': 0.05}
+GREYS = 24  # of pictures, for small files
 FREE = {
     'network only, start lens and threshold': ('network',),
     'threshold and network, start lens': ('threshold', 'network'),
@@ -116,10 +119,28 @@ def _frames(design: ChainDesign, values: Values) -> Tensor:
 def junction_table(options: argparse.Namespace) -> str:
     """Attached slope, differences over a sweep of steps, error of the former against the middle one."""
     lines = ['| junction | attached | differences, half, one, two steps | error |', '|-|-|-|-|']
-    for name, (attached, found) in junctions(replace(SMALL, samples=options.samples)).items():
+    for name, (attached, found) in junctions(
+        replace(SMALL, samples=options.samples, lines=options.lines)
+    ).items():
         error = 100 * abs(attached / found[1] - 1)
         lines.append(f'| {name} | {attached:.4g} | {", ".join(f"{f:.4g}" for f in found)} | {error:.2f} % |')
     return '\n'.join(lines)
+
+
+def views(config: ChainConfig, designed: Path) -> bytes:
+    """PNG: light on the sensor, and signed hard events of the window, at the start (left) and as designed."""
+    design, columns = ChainDesign(config), []
+    for values in (design.start(), load_file(designed / 'result.safetensors')):
+        with torch.no_grad():
+            light = design.light(values, np.array([-1]))
+            slices, _ = chain.hard_slices(
+                light, design.t_s, design.bins, design.sensor(values, config.seed + 1)
+            )
+        columns.append(
+            np.concatenate([light[0, 0].numpy() ** 0.45, 0.5 + slices[0].sum(0).numpy() / 6]).clip(0, 1)
+        )
+    picture = np.round(np.concatenate(columns, axis=1) * GREYS) / GREYS
+    return png_bytes(grey_picture(picture.repeat(4, 0).repeat(4, 1)))
 
 
 def codesign_table(options: argparse.Namespace) -> str:
@@ -140,6 +161,8 @@ def codesign_table(options: argparse.Namespace) -> str:
                 f'| {seed} | {name} | {" | ".join(row)} | {r["hard_rate_hz"]:.1f} | {r["threshold"]:.3f} |'
             )
             (options.output / 'table.md').write_text('\n'.join(lines))
+    last = options.output / f'seed{options.seeds[-1]}_{len(FREE) - 1}'
+    (options.output / 'views.png').write_bytes(views(config.chain, last))
     base = np.array(next(iter(found.values())))
     for name, values in found.items():
         lines.append(f'| all | {name} | {_spread(np.array(values))} | | | |')
@@ -161,7 +184,7 @@ def main(arguments: list[str] | None = None) -> str:
     )
     parser.add_argument('what', choices=('junctions', 'codesign'))
     parser.add_argument('--samples', type=int, default=128, help='sensors at every pixel, junctions')
-    parser.add_argument('--lines', type=int, default=16, help='lines of births at every pixel, junctions')
+    parser.add_argument('--lines', type=int, default=4, help='lines of births at every pixel, junctions')
     parser.add_argument('--config', type=Path, help='YAML of the design')
     parser.add_argument('-o', '--output', type=Path, default=Path('codesign'), help='folder of the designs')
     parser.add_argument('--seeds', type=int, nargs='+', default=[0, 1, 2])
