@@ -97,7 +97,7 @@ class MonocularOdometry:
         self._uncertainty.reset()
         self._t_ns: int | None = None
         self._good_ns = self._begun_ns = 0
-        self._begun = False
+        self._begun, self._fits = False, True
         self._T, self._rate, self._velocity = np.eye(4), np.zeros(3), np.zeros(3)
         self._depth_m, self._visible = self.config.assumed_depth_m, 1.0
         self._settled, self._height, self.starts = False, self.config.settled_height, 0
@@ -257,7 +257,9 @@ class MonocularOdometry:
         kept = np.exp(-dt_s / c.height_s)
         self._height = float(kept * self._height + (1 - kept) * found.height)
         self._settled = self._settled or self._height > c.settled_height
-        if self._settled and self._height < c.least_height:
+        bar = c.least_height if self._fits else 3 * c.least_height  # chance alone is not to bring it back
+        self._fits = not self._settled or self._height >= bar
+        if not self._fits:
             return False, f'the map does not stand on edges (height {self._height:.3f})'
         return True, 'on the map' if self._settled else 'settling after a start'
 
