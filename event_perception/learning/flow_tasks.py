@@ -59,6 +59,13 @@ class RecurrentTaskConfig(FlowTaskConfig):
     slices: int = param(5, 'Slices of each half of the window.', ge=1, le=50)
     width: int = param(24, 'Channels at half of the size.', ge=4, le=256)
     iterations: int = param(2, 'How often the network looks at the events.', ge=1, le=10)
+    output_std: float = param(
+        0.0,
+        'Spread of the weights of the last layer at the start. At exactly no motion all events lie on the kinks of the '
+        'raw vote, whose derivative there is 0: a raw training by contrast cannot leave it.',
+        ge=0.0,
+        le=1.0,
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,7 +164,9 @@ class RecurrentFlowTask(FlowTask):
         """A new network."""
         c = self.config
         reconstruction = RECONSTRUCTION.get(c.gradient, c.gradient)
-        return RecurrentFlow(c.slices, c.width, c.iterations, reconstruction=reconstruction)
+        return RecurrentFlow(
+            c.slices, c.width, c.iterations, reconstruction=reconstruction, output_std=c.output_std
+        )
 
 
 class HybridFlowTask(FlowTask):

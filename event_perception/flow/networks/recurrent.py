@@ -34,6 +34,7 @@ class RecurrentFlow(nn.Module):
         iterations: How often it looks at the events.
         scale_px: A correction of 1 from the last layer, pixels.
         reconstruction: Derivative of the vote of warped events, as in ``bin_events``.
+        output_std: Spread of the weights of the last layer at the start; 0: the first estimate is no correction.
     """
 
     def __init__(
@@ -43,6 +44,7 @@ class RecurrentFlow(nn.Module):
         iterations: int = 2,
         scale_px: float = 8.0,
         reconstruction: str | None = 'linear',
+        output_std: float = 0.0,
     ) -> None:
         super().__init__()
         a, b, c = width, 3 * width // 2, 2 * width
@@ -56,7 +58,7 @@ class RecurrentFlow(nn.Module):
         self.join_eighth = _convolution(2 * c, c)
         self.join_quarter = _convolution(c + b, b)
         self.correction = nn.Conv2d(b, 2, 3, padding=1)
-        nn.init.zeros_(self.correction.weight)
+        nn.init.normal_(self.correction.weight, std=output_std)
         nn.init.zeros_(self.correction.bias)  # type: ignore[arg-type]
 
     def forward(
