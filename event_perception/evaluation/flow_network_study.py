@@ -103,7 +103,7 @@ def _best(trials: list[Trial], bin_px: float, gradient: str) -> float:
 
 def main() -> None:
     """Train what is missing in the folder, and print the table after each training."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])  # type: ignore[union-attr]
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument('-o', '--output', type=Path, required=True, help='folder; goes on where it stopped')
     parser.add_argument('--seeds', type=int, default=3)
     parser.add_argument('--steps', type=int, default=400)
