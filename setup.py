@@ -24,7 +24,7 @@ def files(pattern):
 
 def package_files():
     """Bundled recordings, lenses, parameters and weights, relative to the package."""
-    patterns = ('recordings/**/*', 'optics/lenses/*.yaml', 'evaluation/*.npz', 'images/weights/*.safetensors')
+    patterns = ('recordings/**/*', 'optics/lenses/*.yaml', 'evaluation/*.npz', '*/weights/*.safetensors')
     paths = [path for pattern in patterns for path in files(f'{NAME}/{pattern}')]
     return [str(Path(path).relative_to(NAME)) for path in paths]
 

@@ -13,7 +13,8 @@ class NetworkFlowConfig:
 
     weights: str = param(
         '',
-        'File of weights written by `event-perception train flow`, or a published one of E-RAFT (.pth, .tar).',
+        'File of weights written by `event-perception train flow`, or a published one of E-RAFT (.pth, .tar); empty: the '
+        'small network that comes with the package.',
     )
     max_events: int = param(30_000, 'Events of a window; more are thinned out at random.', ge=100)
     min_events: int = param(500, 'Windows of fewer events give no flow.', ge=1)

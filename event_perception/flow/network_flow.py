@@ -28,6 +28,7 @@ from event_perception.learning.foreign_weights import load_foreign_weights
 from event_perception.motion.camera import CameraModel
 from event_perception.motion.result import EgomotionResult
 
+SHIPPED = Path(__file__).parent / 'weights' / 'recurrent.safetensors'
 PICKLED = ('.pth', '.pt', '.tar')
 HOW_TO_TRAIN = (
     'train one with `event-perception train flow --method recurrent -o DIR` and give DIR/weights.safetensors'
@@ -38,14 +39,14 @@ class NetworkFlow:
     """Flow of window after window by a trained network.
 
     Args:
-        config: Parameters; ``weights`` must be given.
+        config: Parameters; None for the defaults: the network that comes with the package.
         camera: Model of the camera: only its size is used.
 
     Attributes:
         speed_px_s: None: windows keep the length that they begin with.
 
     Raises:
-        ConfigError: If no weights are named, or they are not those of a flow network.
+        ConfigError: If the weights are not those of a flow network.
         DataError: If the file cannot be read or does not fit the network that it names.
     """
 
@@ -55,9 +56,8 @@ class NetworkFlow:
     def __init__(self, config: NetworkFlowConfig | None, camera: CameraModel) -> None:
         self.config = config or NetworkFlowConfig()
         self._shape = (camera.height, camera.width)
-        if not self.config.weights:
-            raise ConfigError(f'flow by a network needs the parameter weights; {HOW_TO_TRAIN}')
-        self._network = load_flow_network(Path(self.config.weights)).to(self.config.device)
+        weights = Path(self.config.weights) if self.config.weights else SHIPPED
+        self._network = load_flow_network(weights).to(self.config.device)
         self.reset()
 
     def reset(self) -> None:

@@ -11,6 +11,8 @@ from event_perception.errors import ConfigError, DataError
 from event_perception.events import EventArray, EventWindow
 from event_perception.flow.network_flow import load_flow_network
 from event_perception.flow.networks.correlation import CorrelationFlow
+from event_perception.learning.checkpoints import save_weights
+from event_perception.learning.flow_clips import FlowClipConfig, FlowClipMaker
 from event_perception.learning.flow_losses import end_point_loss, focus, focus_loss, roughness
 from event_perception.learning.plan import make_plan
 from event_perception.learning.training import train
@@ -106,12 +108,36 @@ def window_of(n, height=40, width=48):
     return EventWindow.from_events(events, t0_ns=0, t1_ns=50_000_000)
 
 
-def test_flow_of_a_network_without_weights_or_with_those_of_another_kind_says_what_to_do(tmp_path):
+def test_weights_that_are_not_there_or_of_another_kind_are_refused_with_what_to_do(tmp_path):
     camera = CameraModel(fx=40.0, fy=40.0, cx=23.5, cy=19.5, height=40, width=48)
+    save_weights(tmp_path / 'other.safetensors', torch.nn.Linear(1, 1), {'task': 'spikes.compact'})
     with pytest.raises(ConfigError, match='train flow'):
-        flow.create('network', camera)
+        flow.create('network', camera, weights=str(tmp_path / 'other.safetensors'))
     with pytest.raises(DataError, match='no such file'):
         flow.create('network', camera, weights=str(tmp_path / 'none.safetensors'))
+
+
+def test_the_network_of_the_package_follows_moving_pictures():
+    clips = FlowClipMaker(FlowClipConfig(seed=77, pictures=3, object_share=0.0))
+    camera = CameraModel(fx=80.0, fy=80.0, cx=47.5, cy=47.5, height=96, width=96)
+    estimator, errors, motions = flow.create('network', camera), [], []
+    for number in range(6):
+        window, truth = first_window(clips.clip(number))
+        estimator.reset()
+        field = estimator.update(window)
+        error = np.linalg.norm(0.05 * field.flow_px_s - truth, axis=0)
+        errors.append(error[window.y, window.x].mean())
+        motions.append(np.linalg.norm(truth, axis=0)[window.y, window.x].mean())
+    assert np.mean(errors) < 0.35 * np.mean(motions)
+
+
+def first_window(clip):
+    """Events and displacement of the first 50 ms of a clip."""
+    some = clip.polarity[0] != 0
+    x, y = clip.points[0, some, :2].astype(int).T
+    t_ns = (clip.points[0, some, 2] * 50e6).astype(np.int64)
+    events = EventArray(t_ns, x, y, clip.polarity[0, some].astype(np.int8), height=96, width=96)
+    return EventWindow.from_events(events, t0_ns=0, t1_ns=50_000_000), clip.flow[0]
 
 
 def test_weights_in_the_layout_of_e_raft_load_and_others_are_refused(tmp_path):
