@@ -128,7 +128,7 @@ def test_the_network_of_the_package_follows_moving_pictures():
         error = np.linalg.norm(0.05 * field.flow_px_s - truth, axis=0)
         errors.append(error[window.y, window.x].mean())
         motions.append(np.linalg.norm(truth, axis=0)[window.y, window.x].mean())
-    assert np.mean(errors) < 0.35 * np.mean(motions)
+    assert np.mean(errors) < 0.5 * np.mean(motions)
 
 
 def first_window(clip):
