@@ -75,7 +75,7 @@ def measure(of: Clip, method: str, flow: str | None = None, **params: Any) -> Fl
     """Mean PSNR (dB), SSIM and correlation of detail of a method; ``flow`` 'exact' hands over the true one."""
     exact = flow == 'exact'
     if flow is not None:
-        params['flow'] = STAGE if exact else flow
+        params['flow_method'] = STAGE if exact else flow
     events = of.events
     reconstructor: Any = images.create(method, height=events.height, width=events.width, **params)
     scores, done, told = [], 0, 0

@@ -20,7 +20,7 @@ Float32 = NDArray[np.float32]
 class RecentEventsConfig:
     """How far an estimate looks back."""
 
-    events: int = param(
+    count: int = param(
         30_000, 'Events that an estimate takes, counted back from the end of the window.', ge=100
     )
     min_s: float = param(0.02, 'But never less than this much time, seconds.', ge=1e-3, le=1.0)
@@ -69,7 +69,7 @@ class RecentEvents:
 
     def _first(self, t_ns: NDArray[np.int64], end_ns: int) -> int:
         """Index of the first event that is kept."""
-        by_count = len(t_ns) - self.config.events
+        by_count = len(t_ns) - self.config.count
         longest = int(np.searchsorted(t_ns, end_ns - round(self.config.max_s * 1e9)))
         shortest = int(np.searchsorted(t_ns, end_ns - round(self.config.min_s * 1e9)))
         return max(longest, min(by_count, shortest), 0)

@@ -40,7 +40,7 @@ Image = NDArray[np.float32]
 class GradientConfig:
     """How gradients are gathered, integrated and shown."""
 
-    flow: str = param(
+    flow_method: str = param(
         'affine',
         'Flow estimator that runs inside; `stage` waits for the flow that it is handed from outside.',
     )
@@ -114,9 +114,9 @@ class GradientReconstructor:
         self._shape = (height, width)
         self.steps = self.steps_without_flow = self.restarts = 0
         self.fallback_share = 1.0
-        params = flatten(config.affine) if config.flow == 'affine' else {}
+        params = flatten(config.affine) if config.flow_method == 'affine' else {}
         self._track = FlowTrack(
-            config.flow, height, width, max_age_s=config.max_flow_age_s, fill_px=config.fill_px,
+            config.flow_method, height, width, max_age_s=config.max_flow_age_s, fill_px=config.fill_px,
             window_px=config.window_px, **params,
         )  # fmt: skip
         self._limits = DisplayLimits(config.display)
@@ -141,7 +141,7 @@ class GradientReconstructor:
     @property
     def wants_flow(self) -> bool:
         """Whether flow has to be handed in by ``push_flow``."""
-        return self.config.flow == STAGE
+        return self.config.flow_method == STAGE
 
     def push(self, stream: EventArray) -> None:
         """Add the next events.

@@ -133,7 +133,7 @@ def test_few_events_and_another_sensor():
 
 
 def test_memory_keeps_what_was_asked_for():
-    config = RecentEventsConfig(events=100, min_s=0.01, max_s=0.05)
+    config = RecentEventsConfig(count=100, min_s=0.01, max_s=0.05)
     memory = RecentEvents(config, H, W)
     t_ns = np.arange(0, 200_000_000, 500_000)  # 2 events a millisecond
     stream = EventArray(t_ns, t_ns % W, t_ns % H, np.ones(len(t_ns), int), height=H, width=W)

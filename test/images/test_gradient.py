@@ -56,7 +56,7 @@ def true_flow(t_ns, valid=True):
 
 
 def reconstructed(clip, end_ns, flow=true_flow, **params):
-    method = images.create('gradient', height=H, width=W, flow='stage', iterations=100, **params)
+    method = images.create('gradient', height=H, width=W, flow_method='stage', iterations=100, **params)
     for start_ns in range(0, end_ns, 10_000_000):
         method.push_flow(flow(start_ns + 5_000_000))
         a, b = np.searchsorted(clip.t_ns, [start_ns, start_ns + 10_000_000])
@@ -141,7 +141,7 @@ def test_a_step_back_in_time_begins_anew(clip):
 
 
 def test_flow_and_events_of_another_size_are_refused():
-    method = images.create('gradient', height=H, width=W, flow='stage')
+    method = images.create('gradient', height=H, width=W, flow_method='stage')
     with pytest.raises(DataError, match='flow of shape'):
         method.push_flow(FlowField(0, np.zeros((2, 4, 4), np.float32), np.ones((4, 4), bool)))
     with pytest.raises(DataError, match='sensor'):
@@ -150,7 +150,7 @@ def test_flow_and_events_of_another_size_are_refused():
 
 def test_an_unknown_flow_estimator_is_refused():
     with pytest.raises(PluginError, match='no_such'):
-        images.create('gradient', height=H, width=W, flow='no_such')
+        images.create('gradient', height=H, width=W, flow_method='no_such')
 
 
 def test_holes_in_the_flow_are_filled_from_around_but_not_from_afar():
