@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from event_perception.config import update
-from event_perception.evaluation.trajectory import align
+from event_perception.evaluation.trajectory import align, consistency, rms
 from event_perception.events import DepthImage, ImuSample
 from event_perception.motion.lie import se3_inverse, so3_log
 from event_perception.odometry.estimate import OdometryEstimate
@@ -113,31 +113,30 @@ def score(sequence: SimulatedSequence, estimates: list[OdometryEstimate], window
     error_first = np.linalg.norm(moved[:, :3, 3] - truth[:, :3, 3], axis=1)
     return Score(
         float(np.linalg.norm(np.diff(truth[:, :3, 3], axis=0), axis=1).sum()),
-        _rms(error),
-        _rms(error_first),
-        float(np.rad2deg(_rms(turn))),
+        rms(error),
+        rms(error_first),
+        float(np.rad2deg(rms(turn))),
         float(np.rad2deg(turn[-1])),
-        float(np.median([_worth(e, se3_inverse(first) @ T) for e, T in zip(estimates[5:], truth[5:])])),
+        _worth(estimates[5:], se3_inverse(first) @ truth[5:]),
         window_ms,
         float(np.mean([e.status == 'tracking' for e in estimates])),
     )
 
 
-def _worth(estimate: OdometryEstimate, truth: NDArray[np.float64]) -> float:
-    """Squared error in units of the covariance told; 5.3 in the median for six numbers."""
-    R = estimate.T_odom_camera[:3, :3]
-    off = np.concatenate([truth[:3, 3] - estimate.T_odom_camera[:3, 3], so3_log(truth[:3, :3] @ R.T)])
-    return float(off @ np.linalg.solve(estimate.pose_covariance, off))
+def _worth(estimates: list[OdometryEstimate], truth: NDArray[np.float64]) -> float:
+    """Median squared error in units of the covariances told; 5.3 is ideal for six numbers."""
+    off = [
+        np.concatenate([T[:3, 3] - e.T_odom_camera[:3, 3], so3_log(T[:3, :3] @ e.T_odom_camera[:3, :3].T)])
+        for e, T in zip(estimates, truth)
+    ]
+    told = np.array([e.pose_covariance for e in estimates])
+    return 6 * consistency(np.array(off), told)['nees_median']
 
 
 def _pairs(seconds: list[float]) -> NDArray[np.float64]:
     """Egomotion and odometry of a window together."""
     even = seconds[: len(seconds) // 2 * 2]
     return np.reshape(even, (-1, 2)).sum(axis=1)
-
-
-def _rms(values: NDArray[np.float64]) -> float:
-    return float(np.sqrt(np.mean(np.square(values))))
 
 
 def main() -> None:

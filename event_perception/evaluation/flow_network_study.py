@@ -32,7 +32,7 @@ SMALL = (
     'training.learning_rate=0.002',
     'task.output_std=0.02',  # at no motion at all the raw derivative is zero: it shall have a start
 )
-"""A network of 78 k weights on views of 64 x 64 px and motions of up to 8 px: minutes on one core."""
+"""A network of 76 k weights on views of 64 x 64 px and motions of up to 8 px: minutes on one core."""
 
 
 @dataclass(frozen=True)

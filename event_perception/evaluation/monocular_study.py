@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from event_perception.evaluation.trajectory import align
+from event_perception.evaluation.trajectory import align, rms
 from event_perception.events import EventArray, EventWindow, ImuSample
 from event_perception.motion import EgomotionEstimator, EgomotionResult
 from event_perception.motion.lie import se3_inverse, so3_log
@@ -99,11 +99,11 @@ def score(sequence: SimulatedSequence, imu: ImuRecord, made: Run) -> dict[str, A
     path_m = float(np.linalg.norm(np.diff(truth[:, :3, 3], axis=0), axis=1).sum())
     return {
         'path_m': path_m,
-        'ate_m': _rms(error),
-        'ate_percent': 100 * _rms(error) / path_m,
+        'ate_m': rms(error),
+        'ate_percent': 100 * rms(error) / path_m,
         'largest_m': float(error.max()),
         'factor': similar.scale,
-        'rotation_rms_deg': float(np.rad2deg(_rms(turn))),
+        'rotation_rms_deg': float(np.rad2deg(rms(turn))),
         'rotation_end_deg': float(np.rad2deg(turn[-1])),
         'bias_error_mrad_s': 1e3
         * float(np.linalg.norm(made.odometry.gyro_bias_rad_s - imu.gyro_bias_rad_s[-1])),
@@ -132,10 +132,6 @@ def _scale(
         'imu_std_percent': 100 * found.std / wanted,
         'imu': found.reason,
     }
-
-
-def _rms(values: NDArray[np.float64]) -> float:
-    return float(np.sqrt(np.mean(np.square(values))))
 
 
 def main() -> None:

@@ -119,7 +119,7 @@ def _position_errors(truth: NDArray[np.float64], ours: NDArray[np.float64]) -> d
     rigid, similar = align(truth, ours), align(truth, ours, with_scale=True)
     error = np.linalg.norm(rigid.apply(ours) - truth, axis=1)
     scaled = np.linalg.norm(similar.apply(ours) - truth, axis=1)
-    values = (_rms(error), error.mean(), np.median(error), error.max(), _rms(scaled), similar.scale)
+    values = (rms(error), error.mean(), np.median(error), error.max(), rms(scaled), similar.scale)
     return {name: float(value) for name, value in zip(names, values)}
 
 
@@ -129,7 +129,7 @@ def _orientation_errors(truth: NDArray[np.float64], ours: NDArray[np.float64]) -
     angle = (turn.mean().inv() * turn).magnitude()
     started = (turn[0].inv() * turn[-1]).magnitude()
     return {
-        'orientation_rmse_deg': float(np.rad2deg(_rms(angle))),
+        'orientation_rmse_deg': float(np.rad2deg(rms(angle))),
         'orientation_end_deg': float(np.rad2deg(started)),
     }
 
@@ -178,10 +178,11 @@ def _relative_errors(
     angle = Rotation.from_matrix(error[:, :3, :3]).magnitude()
     stands = np.ptp(ours[:, :3, 3], axis=0).max() < STANDING_M
     return {
-        'rpe_rmse_m': float('nan') if stands else _rms(np.linalg.norm(error[:, :3, 3], axis=1)),
-        'rpe_rmse_deg': float(np.rad2deg(_rms(angle))),
+        'rpe_rmse_m': float('nan') if stands else rms(np.linalg.norm(error[:, :3, 3], axis=1)),
+        'rpe_rmse_deg': float(np.rad2deg(rms(angle))),
     }
 
 
-def _rms(values: NDArray[np.float64]) -> float:
+def rms(values: NDArray[np.float64]) -> float:
+    """Root of the mean square."""
     return float(np.sqrt(np.mean(values**2)))
