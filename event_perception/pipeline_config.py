@@ -20,8 +20,7 @@ from event_perception.images.compact import CompactConfig
 from event_perception.images.complementary import ComplementaryConfig
 from event_perception.images.gradient import GradientConfig
 from event_perception.images.highpass import HighpassConfig
-from event_perception.images.ssml import SsmlConfig
-from event_perception.images.stir import StirConfig
+from event_perception.images.learned import LearnedConfig
 from event_perception.images.stp import StpConfig
 from event_perception.images.tfi import TfiConfig
 from event_perception.images.tfi_adaptive import TfiAdaptiveConfig
@@ -84,8 +83,8 @@ class ImagesStageConfig:
     stp: StpConfig = StpConfig()
     tvs: TvsConfig = TvsConfig()
     compact: CompactConfig = CompactConfig()
-    ssml: SsmlConfig = SsmlConfig()
-    stir: StirConfig = StirConfig()
+    ssml: LearnedConfig = LearnedConfig()
+    stir: LearnedConfig = LearnedConfig()
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,8 +5,7 @@
 Importing this package loads neither torch nor numba; each name does when it is first asked for.
 """
 
-from importlib import import_module
-from typing import Any
+from event_perception.lazy import lazily
 
 _PUBLIC = {
     'CpuBinning': 'cpu',
@@ -23,13 +22,4 @@ _PUBLIC = {
 }
 
 __all__ = list(_PUBLIC)
-
-
-def __getattr__(name: str) -> Any:
-    if name not in _PUBLIC:
-        raise AttributeError(f'module {__name__!r} has no attribute {name!r}')
-    return getattr(import_module(f'{__name__}.{_PUBLIC[name]}'), name)
-
-
-def __dir__() -> list[str]:
-    return sorted(__all__)
+__getattr__, __dir__ = lazily(__name__, _PUBLIC)

@@ -2,14 +2,18 @@
 # SPDX-License-Identifier: Apache-2.0
 """Networks as reconstructors: the planes around the instant in, rates out, and ``ati`` where a network has no say.
 
+A method is its name and how its weights are loaded (`ssml`, `stir`).
+
 A network knows the firing rates that it was trained on and a fixed number of planes. Where the mean rate is
 another, or the stream does not reach that far to both sides, the image is made by the classical method instead;
 that is logged the first time and counted.
 """
 
 import logging
+from abc import abstractmethod
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Literal
+from pathlib import Path
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -46,6 +50,15 @@ class LightGuardConfig:
 
 
 @dataclass(frozen=True, slots=True)
+class LearnedConfig:
+    """Weights, and where they hold."""
+
+    weights: str = param('', 'File of weights: .safetensors of our training, or a published .pth that fits.')
+    guard: LightGuardConfig = LightGuardConfig()
+    output: SpikeOutputConfig = SpikeOutputConfig()
+
+
+@dataclass(frozen=True, slots=True)
 class LearnedCounts:
     """How images came about: by the network, or by ``ati`` because of the light or the end of the stream."""
 
@@ -58,10 +71,7 @@ class LearnedReconstructor(SpikeReconstructor):
     """A network over the planes around the instant.
 
     Args:
-        name: What messages call it.
-        trained: The network, the planes that it sees and the light that it saw.
-        guard: Where it may be used.
-        output: Scale of the image and length of the history.
+        config: Parameters.
         height: Sensor rows.
         width: Sensor columns.
 
@@ -69,31 +79,33 @@ class LearnedReconstructor(SpikeReconstructor):
         images: How the images so far came about.
 
     Raises:
-        ConfigError: If the range of rates is empty, or there is no such device.
+        ConfigError: If no weights are set, the range of rates is empty, or there is no such device.
+        DataError: If the weights cannot be read or do not fit.
     """
 
-    def __init__(
-        self,
-        name: str,
-        trained: 'TrainedNetwork',
-        guard: LightGuardConfig,
-        output: SpikeOutputConfig,
-        *,
-        height: int,
-        width: int,
-    ) -> None:
-        super().__init__(output, height=height, width=width)
-        self._name, self._trained = name, trained.on(guard.device)
-        self._least = guard.least_rate or trained.least_rate
-        self._largest = guard.largest_rate or trained.largest_rate
+    config_type: ClassVar[type[LearnedConfig]] = LearnedConfig
+    name: ClassVar[str]
+
+    def __init__(self, config: LearnedConfig | None = None, *, height: int, width: int) -> None:
+        self.config = config = config or LearnedConfig()
+        super().__init__(config.output, height=height, width=width)
+        trained = self._load(Path(need_weights(self.name, config.weights)))
+        self._trained = trained.on(config.guard.device)
+        self._least = config.guard.least_rate or trained.least_rate
+        self._largest = config.guard.largest_rate or trained.largest_rate
         if not self._least < self._largest:
             raise ConfigError(
-                f'{name}: mean rates {self._least:g} to {self._largest:g} leave nothing; the weights say nothing about '
-                'their light: set least_rate and largest_rate'
+                f'{self.name}: mean rates {self._least:g} to {self._largest:g} leave nothing; the weights say nothing '
+                'about their light: set least_rate and largest_rate'
             )
-        self._classical = Ati(AtiConfig(output=output), height=height, width=width)
+        self._classical = Ati(AtiConfig(output=config.output), height=height, width=width)
         self.lookahead_planes = max(trained.planes // 2, self._classical.lookahead_planes)
         self.images = LearnedCounts()
+
+    @staticmethod
+    @abstractmethod
+    def _load(path: Path) -> 'TrainedNetwork':
+        """The network of a file of weights."""
 
     def push(self, stream: SpikeStream) -> None:
         """Add the next planes; a gap or another stream drops what came before and is counted.
@@ -132,7 +144,7 @@ class LearnedReconstructor(SpikeReconstructor):
         if not so_far:
             logger.warning(
                 '%s: %s; ati makes such images instead, and they are counted as %s',
-                self._name,
+                self.name,
                 message,
                 reason,
             )

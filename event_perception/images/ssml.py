@@ -9,42 +9,22 @@ Source: Chen, Duan, Yu, Xiong and Huang, Self-supervised mutual learning for dyn
 spiking camera, IJCAI 2022.
 """
 
-from dataclasses import dataclass
 from pathlib import Path
-from typing import ClassVar
+from typing import TYPE_CHECKING
 
-from event_perception.config import param
-from event_perception.images.learned import LearnedReconstructor, LightGuardConfig, need_weights
-from event_perception.images.spike_reconstructor import SpikeOutputConfig
+from event_perception.images.learned import LearnedReconstructor
 
-
-@dataclass(frozen=True, slots=True)
-class SsmlConfig:
-    """Weights, and where they hold."""
-
-    weights: str = param('', 'File of weights: .safetensors of our training, or .pth of the simple network.')
-    guard: LightGuardConfig = LightGuardConfig()
-    output: SpikeOutputConfig = SpikeOutputConfig()
+if TYPE_CHECKING:  # torch takes a second to load: only where a network is made
+    from event_perception.images.networks.trained import TrainedNetwork
 
 
 class Ssml(LearnedReconstructor):
-    """The non-blind-spot network of SSML; ``ati`` outside of its light and at the ends of the stream.
+    """The non-blind-spot network of SSML; ``ati`` outside of its light and at the ends of the stream."""
 
-    Args:
-        config: Parameters.
-        height: Sensor rows.
-        width: Sensor columns.
+    name = 'ssml'
 
-    Raises:
-        ConfigError: If no weights are set.
-        DataError: If they cannot be read or do not fit.
-    """
-
-    config_type: ClassVar[type[SsmlConfig]] = SsmlConfig
-
-    def __init__(self, config: SsmlConfig | None = None, *, height: int, width: int) -> None:
-        self.config = config = config or SsmlConfig()
-        path = Path(need_weights('ssml', config.weights))
+    @staticmethod
+    def _load(path: Path) -> 'TrainedNetwork':
         from event_perception.images.networks.trained import load_ssml
 
-        super().__init__('ssml', load_ssml(path), config.guard, config.output, height=height, width=width)
+        return load_ssml(path)

@@ -2,8 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Bytes, messages, bags and files to arrays, and back. Names are loaded on first use."""
 
-from importlib import import_module
-from typing import Any
+from event_perception.lazy import lazily
 
 _PUBLIC = {
     'BagWriter': 'writer',
@@ -41,13 +40,4 @@ _PUBLIC = {
 }
 
 __all__ = list(_PUBLIC)
-
-
-def __getattr__(name: str) -> Any:
-    if name not in _PUBLIC:
-        raise AttributeError(f'module {__name__!r} has no attribute {name!r}')
-    return getattr(import_module(f'{__name__}.{_PUBLIC[name]}'), name)
-
-
-def __dir__() -> list[str]:
-    return sorted(__all__)
+__getattr__, __dir__ = lazily(__name__, _PUBLIC)

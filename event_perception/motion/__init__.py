@@ -2,8 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Camera models, warps, objectives, solvers, egomotion. Names load on first use: numba only when needed."""
 
-from importlib import import_module
-from typing import Any
+from event_perception.lazy import lazily
 
 _PUBLIC = {
     'BinGrid': 'grid',
@@ -16,14 +15,5 @@ _PUBLIC = {
     'image_of_warped_events': 'warped_image',
 }
 
-__all__ = [*_PUBLIC]
-
-
-def __getattr__(name: str) -> Any:
-    if name not in _PUBLIC:
-        raise AttributeError(f'module {__name__!r} has no attribute {name!r}')
-    return getattr(import_module(f'{__name__}.{_PUBLIC[name]}'), name)
-
-
-def __dir__() -> list[str]:
-    return sorted(__all__)
+__all__ = list(_PUBLIC)
+__getattr__, __dir__ = lazily(__name__, _PUBLIC)

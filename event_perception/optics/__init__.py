@@ -6,10 +6,9 @@ Everything here is torch and differentiable: radii, thicknesses, conics, asphere
 position and orientation of a mount. Units are mm inside a lens, m outside.
 """
 
-from importlib import import_module
-from typing import Any
+from event_perception.lazy import lazily
 
-_NAMES = {
+_PUBLIC = {
     'Lens': 'lens',
     'read_lens': 'lens_file',
     'write_lens': 'lens_file',
@@ -24,10 +23,5 @@ _NAMES = {
     'RayTracedRenderer': 'ray_traced',
 }
 
-__all__ = list(_NAMES)
-
-
-def __getattr__(name: str) -> Any:
-    if name not in _NAMES:
-        raise AttributeError(f'module {__name__!r} has no attribute {name!r}')
-    return getattr(import_module(f'{__name__}.{_NAMES[name]}'), name)
+__all__ = list(_PUBLIC)
+__getattr__, __dir__ = lazily(__name__, _PUBLIC)

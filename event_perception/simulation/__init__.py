@@ -2,8 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Scenes, trajectories and sensors with exact truth. Names are loaded on first use."""
 
-from importlib import import_module
-from typing import Any
+from event_perception.lazy import lazily
 
 _PUBLIC = {
     'DifferentiableDvs': 'differentiable',
@@ -28,22 +27,10 @@ _PUBLIC = {
     'room_sequence': 'scenes',
     'rotation_sequence': 'rotations',
     'rotation_set': 'rotations',
+    'scenes': '',
     'soft_events': 'sigmoid_events',
     'spike_sensor': 'spikes',
+    'trajectories': '',
 }
-
-_MODULES = ('scenes', 'trajectories')
-
-__all__ = [*_PUBLIC, *_MODULES]
-
-
-def __getattr__(name: str) -> Any:
-    if name in _PUBLIC:
-        return getattr(import_module(f'{__name__}.{_PUBLIC[name]}'), name)
-    if name in _MODULES:
-        return import_module(f'{__name__}.{name}')
-    raise AttributeError(f'module {__name__!r} has no attribute {name!r}')
-
-
-def __dir__() -> list[str]:
-    return sorted(__all__)
+__all__ = list(_PUBLIC)
+__getattr__, __dir__ = lazily(__name__, _PUBLIC)
