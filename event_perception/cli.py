@@ -83,10 +83,13 @@ def _add_run(commands: Any) -> None:
 
 def _add_eval(commands: Any) -> None:
     command = commands.add_parser('eval', help='compare the results of a run with a reference')
-    command.add_argument('directory', type=Path, metavar='DIR', help='a folder written by run')
+    command.add_argument('directory', type=Path, metavar='DIR', help='a folder written by run, or a bag')
     command.add_argument(
-        '--reference', type=Path, required=True, metavar='PATH', help='file or folder with the truth'
+        '--reference', type=Path, required=True, metavar='PATH', help='file, folder or bag with the truth'
     )
+    command.add_argument('--topic', metavar='NAME', help='topic of the odometry, where DIR is a bag')
+    command.add_argument('--reference-topic', metavar='NAME', help='topic of the poses, where PATH is a bag')
+    command.add_argument('--report', type=Path, metavar='FILE', help='page of plots; DIR/evaluation.html')
     command.add_argument('--json', action='store_true', help='print JSON')
     command.set_defaults(command=_eval)
 
@@ -194,10 +197,16 @@ def _run(options: argparse.Namespace) -> None:
 
 
 def _eval(options: argparse.Namespace) -> None:
-    from event_perception.runs.compare import compare
+    from event_perception.runs.compare import compare, judged
+    from event_perception.runs.evaluation_report import evaluation_page, write_evaluation
 
-    result = compare(options.directory, options.reference)
-    print(json.dumps(result, indent=2) if options.json else _table(result))
+    directory, reference = options.directory, options.reference
+    pair = judged(directory, reference, topic=options.topic, reference_topic=options.reference_topic)
+    result = compare(directory, reference, pair)
+    title = f'{directory.name} against {reference.name}'
+    page = options.report or evaluation_page(directory)
+    write_evaluation(page, title=title, errors=result, pair=pair)
+    print(json.dumps(result, indent=2) if options.json else f'{_table(result)}\nreport: {page}')
 
 
 def _simulate(options: argparse.Namespace) -> None:

@@ -57,7 +57,9 @@ class _Axes:
         return HEIGHT - BOTTOM - share * (HEIGHT - TOP - BOTTOM)
 
 
-def line_plot(series: Sequence[Series], *, title: str, x_label: str, y_label: str) -> str:
+def line_plot(
+    series: Sequence[Series], *, title: str, x_label: str, y_label: str, equal: bool = False
+) -> str:
     """Curves over a common abscissa, with axes, grid and legend.
 
     Args:
@@ -65,11 +67,13 @@ def line_plot(series: Sequence[Series], *, title: str, x_label: str, y_label: st
         title: Line above the plot.
         x_label: With unit, as 'time, s'.
         y_label: With unit.
+        equal: Whether both axes have the same scale, as a map needs it.
 
     Returns:
         An ``<svg>`` element.
     """
     axes = _axes_around([s.x for s in series], [s.y for s in series])
+    axes = _of_one_scale(axes) if equal else axes
     parts = [_grid(axes), *(_curve(s, k, axes) for k, s in enumerate(series)), _legend(series)]
     return _svg(parts, title, x_label, y_label)
 
@@ -105,6 +109,15 @@ def _axes_around(xs: Iterable[ArrayLike], ys: Iterable[ArrayLike], *, pad_x: boo
     bottom = y_low if y_low == 0 else y_low - margin
     side = 0.01 * (x_high - x_low) if pad_x else 0.0
     return _Axes(x_low - side, x_high + side, bottom, y_high + margin)
+
+
+def _of_one_scale(axes: _Axes) -> _Axes:
+    """Widen one of them about its middle."""
+    wide, high = WIDTH - LEFT - RIGHT, HEIGHT - TOP - BOTTOM
+    per_pixel = max((axes.x_high - axes.x_low) / wide, (axes.y_high - axes.y_low) / high)
+    x, y = (axes.x_low + axes.x_high) / 2, (axes.y_low + axes.y_high) / 2
+    half_x, half_y = per_pixel * wide / 2, per_pixel * high / 2
+    return _Axes(x - half_x, x + half_x, y - half_y, y + half_y)
 
 
 def _range(arrays: Iterable[ArrayLike]) -> tuple[float, float]:

@@ -1,7 +1,8 @@
 # Copyright 2026 The event_perception authors
 # SPDX-License-Identifier: Apache-2.0
-"""Comparing what a run wrote with a reference: angular velocity, trajectory, flow, images."""
+"""Comparing what a run wrote, or a robot recorded, with a reference: rates, trajectory, flow, images."""
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -11,36 +12,91 @@ from numpy.typing import NDArray
 from event_perception.errors import DataError
 from event_perception.evaluation.evaluate_flow import evaluate_flow
 from event_perception.evaluation.metrics import angle_between_deg, angular_velocity_errors
+from event_perception.io.bag_poses import is_bag, poses_of_bag
 from event_perception.io.egomotion_csv import EgomotionTable, read_egomotion
+from event_perception.io.odometry_csv import OdometryTable, read_odometry
+from event_perception.io.trajectory import Trajectory, read_trajectory
 from event_perception.runs.folder import finite
-from event_perception.runs.reference import AngularVelocity, find_reference, seconds
+from event_perception.runs.reference import AngularVelocity, Reference, find_reference, seconds
 
 
-def compare(directory: Path, reference: Path) -> dict[str, Any]:
+@dataclass(frozen=True, eq=False)
+class Judged:
+    """What is compared, and the truth: everything that a table or a plot of errors needs.
+
+    Attributes:
+        rates: Angular velocity of the run; None if there is none.
+        trajectory: Its poses.
+        claims: State and covariance of each pose.
+        truth: The reference.
+    """
+
+    rates: EgomotionTable | None
+    trajectory: Trajectory | None
+    claims: OdometryTable | None
+    truth: Reference
+
+
+def judged(
+    estimate: Path, reference: Path, *, topic: str | None = None, reference_topic: str | None = None
+) -> Judged:
+    """Read both sides.
+
+    Args:
+        estimate: A folder written by ``run``, or a bag with odometry.
+        reference: Anything that ``find_reference`` knows.
+        topic: Of the odometry, where the estimate is a bag with several.
+        reference_topic: Of the poses, where the reference is a bag with several.
+
+    Raises:
+        DataError: If either side cannot be read.
+    """
+    truth = find_reference(reference, reference_topic)
+    if not estimate.exists():
+        raise DataError(f'{estimate}: no such folder or bag to judge')
+    if is_bag(estimate):
+        told = poses_of_bag(estimate, topic, odometry_first=True)
+        return Judged(None, told.trajectory, _claims(told.trajectory, told.pose_covariance), truth)
+    files = {name: estimate / name for name in ('egomotion.csv', 'trajectory.tum', 'odometry.csv')}
+    there = {name: file for name, file in files.items() if file.is_file()}
+    return Judged(
+        read_egomotion(there['egomotion.csv']) if 'egomotion.csv' in there else None,
+        read_trajectory(there['trajectory.tum']) if 'trajectory.tum' in there else None,
+        read_odometry(there['odometry.csv']) if 'odometry.csv' in there else None,
+        truth,
+    )
+
+
+def _claims(trajectory: Trajectory, covariance: NDArray[np.float64] | None) -> OdometryTable | None:
+    if covariance is None:
+        return None
+    n = len(trajectory)
+    return OdometryTable(trajectory.t_ns, ('',) * n, np.zeros(n), covariance)
+
+
+def compare(directory: Path, reference: Path, pair: Judged | None = None) -> dict[str, Any]:
     """Every error that the run and the reference have the data for.
 
     Args:
-        directory: A folder written by ``run``.
+        directory: A folder written by ``run``, or a bag.
         reference: A file or folder that ``find_reference`` knows.
+        pair: Both, where they have been read already.
 
     Returns:
-        A tree with the branches angular_velocity, trajectory, flow and images, as far as both sides have them.
+        A tree with the branches angular_velocity, trajectory, covariance, flow and images, as far as both sides have
+        them.
 
     Raises:
         DataError: If the run has no results, or nothing can be compared.
     """
-    truth = find_reference(reference)
-    result: dict[str, Any] = {}
-    if (directory / 'egomotion.csv').is_file():
-        table = read_egomotion(directory / 'egomotion.csv')
+    pair = pair or judged(directory, reference)
+    truth, result = pair.truth, dict[str, Any]()
+    if pair.rates is not None:
         if truth.omega is not None:
-            result['angular_velocity'] = _rate_errors(table, truth.omega)
+            result['angular_velocity'] = _rate_errors(pair.rates, truth.omega)
         if truth.mean_omega_rad_s is not None:
-            result['mean_angular_velocity'] = _mean_rate_errors(table, truth.mean_omega_rad_s)
-    if truth.trajectory is not None and (directory / 'trajectory.tum').is_file():
-        from event_perception.evaluation.trajectory import trajectory_errors
-
-        result['trajectory'] = trajectory_errors(truth.trajectory, directory / 'trajectory.tum')
+            result['mean_angular_velocity'] = _mean_rate_errors(pair.rates, truth.mean_omega_rad_s)
+    result |= _of_trajectories(pair)
     if truth.flow is not None and (directory / 'flow').is_dir():
         result['flow'] = evaluate_flow(directory / 'flow', truth.flow)
     if truth.images is not None and (directory / 'images').is_dir():
@@ -50,6 +106,20 @@ def compare(directory: Path, reference: Path) -> dict[str, Any]:
     if not result:
         raise DataError(f'{directory} and {reference} have nothing in common that can be compared')
     return finite(result)
+
+
+def _of_trajectories(pair: Judged) -> dict[str, Any]:
+    from event_perception.evaluation.trajectory import errors_of_trajectories
+    from event_perception.evaluation.trajectory_series import claims_kept, series_of
+
+    truth, ours = pair.truth.trajectory, pair.trajectory
+    if truth is None or ours is None:
+        return {}
+    result: dict[str, Any] = {'trajectory': errors_of_trajectories(truth, ours)}
+    if pair.claims is not None and len(pair.claims) == len(ours):
+        series = series_of(truth, ours)
+        result['covariance'] = claims_kept(series, pair.claims.pose_covariance[series.index])
+    return result
 
 
 def _rate_errors(table: EgomotionTable, truth: AngularVelocity) -> dict[str, Any]:

@@ -25,6 +25,7 @@ from event_perception.errors import DataError
 from event_perception.flow.field import FlowField
 from event_perception.images.frame import ReconstructedImage
 from event_perception.io.egomotion_csv import EgomotionCsvWriter
+from event_perception.io.odometry_csv import OdometryCsvWriter
 from event_perception.io.trajectory import TumWriter
 from event_perception.motion.result import EgomotionResult
 from event_perception.odometry.estimate import OdometryEstimate
@@ -54,6 +55,7 @@ class RunFolder:
         self._save_float = config.images.save_float
         self._egomotion: EgomotionCsvWriter | None = None
         self._trajectory: TumWriter | None = None
+        self._odometry: OdometryCsvWriter | None = None
         (path / 'config.yaml').write_text(yaml.safe_dump(flat_to_nested(flatten(config)), sort_keys=False))
         (path / 'environment.json').write_text(json.dumps(environment(), indent=2))
 
@@ -63,7 +65,7 @@ class RunFolder:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        for writer in (self._egomotion, self._trajectory):
+        for writer in (self._egomotion, self._trajectory, self._odometry):
             if writer is not None:
                 writer.close()
 
@@ -85,9 +87,11 @@ class RunFolder:
 
     @write.register
     def _(self, output: OdometryEstimate, stopwatch: Stopwatch | None = None) -> None:
-        if self._trajectory is None:
+        if self._trajectory is None or self._odometry is None:
             self._trajectory = TumWriter(self.path / 'trajectory.tum')
+            self._odometry = OdometryCsvWriter(self.path / 'odometry.csv')
         self._trajectory.write(output.t_ns, output.T_odom_camera)
+        self._odometry.write(output.t_ns, output.status, output.correction_rad, output.pose_covariance)
 
     @write.register
     def _(self, output: FlowField, stopwatch: Stopwatch | None = None) -> None:

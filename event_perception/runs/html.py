@@ -19,6 +19,7 @@ th, td { text-align: left; padding: .28rem .9rem .28rem 0; border-bottom: 1px so
 th { font-weight: 600; } td.group { color: var(--soft); padding-top: .8rem; }
 .figures { display: grid; grid-template-columns: repeat(auto-fit, minmax(240px, 1fr)); gap: 1.1rem; }
 .wide { grid-template-columns: 1fr; }
+.halves { grid-template-columns: repeat(auto-fit, minmax(420px, 1fr)); }
 figure { margin: 0; background: var(--tint); border: 1px solid var(--line); border-radius: 6px; padding: .6rem; }
 figure img, figure svg { width: 100%; height: auto; display: block; image-rendering: auto; }
 figcaption { color: var(--soft); font-size: .87rem; padding-top: .45rem; }
@@ -55,12 +56,12 @@ class HtmlPage:
         body = ''.join(f'<tr>{"".join(f"<td>{_text(cell)}</td>" for cell in row)}</tr>' for row in rows)
         self._parts.append(f'<table><tr>{head}</tr>{body}</table>')
 
-    def figures(self, figures: Sequence[tuple[bytes | str, str]], *, wide: bool = False) -> None:
-        """Add pictures side by side: PNG bytes or SVG text, each with its caption."""
+    def figures(self, figures: Sequence[tuple[bytes | str, str]], *, size: str = '') -> None:
+        """Add pictures side by side: PNG bytes or SVG text, each with its caption; 'wide' one a row, 'halves' two."""
         cells = ''.join(
             f'<figure>{_picture(p)}<figcaption>{escape(c)}</figcaption></figure>' for p, c in figures
         )
-        self._parts.append(f'<div class="figures{" wide" if wide else ""}">{cells}</div>')
+        self._parts.append(f'<div class="figures {size}">{cells}</div>')
 
     def write(self, path: Path) -> None:
         """Write the page."""

@@ -1,6 +1,6 @@
 # Copyright 2026 The event_perception authors
 # SPDX-License-Identifier: Apache-2.0
-"""What a run can be compared with, recognised by content: another run, trajectories, gyro files, flow, images."""
+"""What a run can be compared with, recognised by content: another run, bags, trajectories, gyro files, flow, images."""
 
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -10,9 +10,10 @@ from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
 from event_perception.errors import DataError
+from event_perception.io.bag_poses import is_bag, poses_of_bag
 from event_perception.io.egomotion_csv import read_egomotion
 from event_perception.io.flow_truth import DSEC_TIMES
-from event_perception.io.trajectory import read_trajectory
+from event_perception.io.trajectory import Trajectory, read_trajectory
 
 RATE_STEP_S = 0.02  # span over which poses are differentiated: motion capture at 200 Hz is too noisy below it
 
@@ -35,11 +36,11 @@ class AngularVelocity:
 
 @dataclass(frozen=True, eq=False)
 class Reference:
-    """What was found: any of angular velocity, a mean angular velocity, a trajectory file, folders of flow, images."""
+    """What was found: any of angular velocity, a mean angular velocity, a trajectory, folders of flow, images."""
 
     omega: AngularVelocity | None = None
     mean_omega_rad_s: NDArray[np.float64] | None = None
-    trajectory: Path | None = None
+    trajectory: Trajectory | None = None
     flow: Path | None = None
     images: Path | None = None
 
@@ -49,33 +50,40 @@ def seconds(t_ns: NDArray[np.int64]) -> NDArray[np.float64]:
     return t_ns.astype(np.float64) * 1e-9
 
 
-def find_reference(path: Path) -> Reference:
+def find_reference(path: Path, topic: str | None = None) -> Reference:
     """Look at a file or folder and say what it offers as truth.
+
+    Args:
+        path: A file or a folder.
+        topic: Of the poses, for a bag that has several; None for the first by name, poses before odometry.
 
     Raises:
         DataError: If nothing in it can serve as a reference.
     """
     if not path.exists():
         raise DataError(f'{path}: no such file or folder to compare with')
+    if is_bag(path):
+        return _from_bag(path, topic)
     found = _from_folder(path) if path.is_dir() else _from_file(path)
     if all(getattr(found, f.name) is None for f in fields(found)):
         raise DataError(
             f'{path} holds no reference; known: egomotion.csv, trajectory.tum or another TUM file, '
             'groundtruth.txt, imu.txt, motion.txt, flow/*.npz, forward_timestamps.txt of DSEC-Flow, '
-            'npz of MVSEC, images/<t_ns>.png or .npy'
+            'npz of MVSEC, images/<t_ns>.png or .npy, a bag with poses'
         )
     return found
 
 
 def _from_folder(folder: Path) -> Reference:
-    trajectory = _first(folder, ('trajectory.tum', 'groundtruth.txt', 'groundtruth.tum'))
+    file = _first(folder, ('trajectory.tum', 'groundtruth.txt', 'groundtruth.tum'))
+    trajectory = None if file is None else read_trajectory(file)
     omega: AngularVelocity | None = None
     if (folder / 'egomotion.csv').is_file():
         omega = _from_csv(folder / 'egomotion.csv')
     elif (folder / 'imu.txt').is_file():
         omega = _from_imu_file(folder / 'imu.txt')
-    elif trajectory is not None:
-        omega = _from_poses(trajectory)
+    elif file is not None and trajectory is not None:
+        omega = _from_poses(trajectory, file.name)
     mean = folder / 'motion.txt'
     return Reference(
         omega,
@@ -106,7 +114,13 @@ def _from_file(path: Path) -> Reference:
     first = path.read_text(encoding='utf-8', errors='replace').partition('\n')[0]
     if first.startswith('t_s,wx_rad_s'):
         return Reference(omega=_from_csv(path))
-    return Reference(omega=_from_poses(path), trajectory=path)
+    trajectory = read_trajectory(path)
+    return Reference(omega=_from_poses(trajectory, path.name), trajectory=trajectory)
+
+
+def _from_bag(path: Path, topic: str | None) -> Reference:
+    found = poses_of_bag(path, topic)
+    return Reference(omega=_from_poses(found.trajectory, found.topic), trajectory=found.trajectory)
 
 
 def _first(folder: Path, names: tuple[str, ...]) -> Path | None:
@@ -124,13 +138,14 @@ def _from_imu_file(path: Path) -> AngularVelocity:
     return AngularVelocity(rows[:, 0], rows[:, 4:7], path.name)
 
 
-def _from_poses(path: Path) -> AngularVelocity:
-    """Body rates from a trajectory by central differences over ``RATE_STEP_S``."""
-    trajectory = read_trajectory(path)
+def _from_poses(trajectory: Trajectory, name: str) -> AngularVelocity | None:
+    """Body rates from a trajectory by central differences over ``RATE_STEP_S``; None if it has no two poses."""
+    if len(trajectory) < 2:
+        return None
     t_s = seconds(trajectory.t_ns - trajectory.t_ns[0])
     step = max(1, round(RATE_STEP_S / float(np.median(np.diff(t_s)))))
     rotation = Rotation.from_matrix(trajectory.T_world_body[:, :3, :3])
     turned = (rotation[:-step].inv() * rotation[step:]).as_rotvec()
     omega = turned / (t_s[step:] - t_s[:-step])[:, None]
     middle = (t_s[step:] + t_s[:-step]) / 2 + float(trajectory.t_ns[0]) * 1e-9
-    return AngularVelocity(middle, omega, f'{path.name}, differentiated over {RATE_STEP_S * 1e3:g} ms')
+    return AngularVelocity(middle, omega, f'{name}, differentiated over {RATE_STEP_S * 1e3:g} ms')
