@@ -11,6 +11,7 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from functools import singledispatchmethod
+from itertools import islice, takewhile
 from time import perf_counter
 from typing import Any, TypeAlias, TypeVar
 
@@ -303,7 +304,7 @@ class Pipeline:
             yield egomotion
         depth = self._latest_depth(window.t_ref_ns)
         if self._wants('odometry'):
-            imu = tuple(s for s in self._imu if s.t_ns < window.t1_ns)
+            imu = _before(self._imu, window.t1_ns)
             estimate = self._timed('odometry', window, self._odometry.update, egomotion, depth, imu)
             if self._gyro is not None and estimate.turn_rad is not None:
                 self._gyro.correct(estimate.turn_rad)
@@ -369,6 +370,12 @@ def _in_camera(sample: ImuSample, R_camera_imu: NDArray[np.float64]) -> ImuSampl
         angular_velocity_rad_s=R_camera_imu @ sample.angular_velocity_rad_s,
         linear_acceleration_m_s2=R_camera_imu @ sample.linear_acceleration_m_s2,
     )
+
+
+def _before(samples: deque[ImuSample], end_ns: int) -> tuple[ImuSample, ...]:
+    """Those before an instant: samples come in time order, so only the newest are looked at."""
+    late = sum(1 for _ in takewhile(lambda sample: sample.t_ns >= end_ns, reversed(samples)))
+    return tuple(islice(samples, len(samples) - late))
 
 
 def _check_camera(camera: CameraModel, size: tuple[int, int]) -> None:

@@ -35,7 +35,6 @@ HEAD = 'seed gyro  path m   ATE m  % path  first-pose m  rot rms deg  end deg  w
 SETTINGS: dict[str, Any] = {
     'stages': ('egomotion', 'odometry'),
     'window.duration_s': 0.05,
-    'egomotion.rigid.max_events': 20_000,
     'fusion.use_depth': True,
     'odometry.method': 'depth_slam',
 }

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from event_perception.events import DepthImage, EventArray, EventWindow, TwistPrior
 from event_perception.motion import CameraModel, EgomotionConfig, EgomotionEstimator
+from event_perception.motion.egomotion_config import RigidConfig
 from event_perception.motion.result import EgomotionResult
 from event_perception.simulation.rotations import DAVIS346
 
@@ -96,7 +97,10 @@ def study(n_events: int, seeds: range, gyro_rad_s: float = 0.0, config: Egomotio
     """One line of the table."""
     found, warm_ms, refused, rng = [], [], 0, np.random.default_rng(0)
     for seed in seeds:
-        scene, estimator = make_scene(seed, n_events), EgomotionEstimator(DAVIS346, config)
+        scene, estimator = (
+            make_scene(seed, n_events),
+            EgomotionEstimator(DAVIS346, config or _all_of(n_events)),
+        )
         prior = gyro_prior(scene, gyro_rad_s, rng) if gyro_rad_s else None
         result = estimator.update(scene.window, prior, scene.depth)
         refused += not result.converged
@@ -109,6 +113,10 @@ def study(n_events: int, seeds: range, gyro_rad_s: float = 0.0, config: Egomotio
     mean = np.mean([row[3] for row in found])
     gyro = f', gyro of {gyro_rad_s:g} rad/s' if gyro_rad_s else ''
     return f'| {n_events}{gyro} | {" | ".join(cells)} | {mean:.1f} | {refused} | {np.median(warm_ms):.0f} |'
+
+
+def _all_of(n_events: int) -> EgomotionConfig:
+    return EgomotionConfig(rigid=RigidConfig(max_events=n_events, independent_events=n_events))
 
 
 def main(arguments: list[str] | None = None) -> str:

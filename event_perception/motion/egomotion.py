@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 from event_perception.errors import DataError
 from event_perception.events import DepthImage, EventArray, EventWindow, TwistPrior
 from event_perception.motion.camera import CameraModel
+from event_perception.motion.depth_warp import DepthViews
 from event_perception.motion.egomotion_config import EgomotionConfig
 from event_perception.motion.grid import BinGrid
 from event_perception.motion.health import Refined, objection
@@ -37,7 +38,7 @@ from event_perception.motion.quadratic_prior import (
     settled,
 )
 from event_perception.motion.result import EgomotionResult
-from event_perception.motion.rigid_egomotion import RigidSolver
+from event_perception.motion.rigid_egomotion import RigidSolution, RigidSolver
 from event_perception.motion.robust_weights import robust_weights
 from event_perception.motion.rotation_variance import BearingEvents, RotationVariance
 from event_perception.motion.scene_depth import events_with_depth
@@ -82,6 +83,7 @@ class EgomotionEstimator:
         self._search_newton = NewtonConfig(max_evaluations=search.max_evaluations, tolerance=search.tolerance)
         self._history = MotionHistory()
         self._rigid: RigidSolver | None = None
+        self._views: DepthViews | None = None
         self.reset()
 
     def _grid(self, bin_size_px: float) -> BinGrid:
@@ -100,7 +102,7 @@ class EgomotionEstimator:
     def reset(self) -> None:
         """Forget the past: the next window starts cold."""
         self._history.clear()
-        self._velocity = np.zeros(3)
+        self._rigid_history: tuple[int, RigidSolution] | None = None
 
     def update(
         self,
@@ -113,7 +115,7 @@ class EgomotionEstimator:
         Args:
             events: A window, or events whose middle instant is the reference.
             prior: A velocity from elsewhere (gyro, wheels, a map), used with the weight of its covariance.
-            depth: Depth at the reference instant, in this camera; with it the velocity is estimated, too.
+            depth: The latest depth image, in this camera; it is carried to the reference instant. With it the velocity is estimated, too.
 
         Raises:
             DataError: If the events, or the depth image, are of another size than the camera.
@@ -296,20 +298,21 @@ class EgomotionEstimator:
         self, window: EventWindow, prior: TwistPrior | None, depth: DepthImage
     ) -> EgomotionResult:
         """Rate and velocity from events with depth."""
-        events = events_with_depth(window, self.camera, depth)
+        known, starts = self._expected(window.t_ref_ns, prior)
+        if self._views is None:
+            self._views = DepthViews(self.camera)
+        omega, v = starts[0].reshape(2, 3)
+        view = self._views.of(depth).carried(omega_rad_s=omega, v_m_s=v, t_ns=window.t_ref_ns)
+        events = events_with_depth(window, self.camera, view, self.config.rigid.max_events)
         if len(events) < self.config.health.min_events:
             return self._refused(window, len(events))
         T = max(window.duration_s, 1e-6)
-        rates = self._history.starts(window.t_ref_ns) or [np.zeros(3)]
-        starts = [np.concatenate([rate, self._velocity]) for rate in rates]
-        if prior is not None:
-            starts.append(np.concatenate([prior.omega_rad_s, np.nan_to_num(prior.v_m_s)]))
-        found = self._solver().solve(events, depth, T, starts, prior)
+        found = self._solver().solve(events, view, T, starts, known)
         refined = Refined(found.omega, found.covariance, found.gain, found.n_evaluations, found.converged)
         reason = objection(refined, 0.5 * T * self.camera.fx, self.config.health)
         if reason is None:
             self._history.remember(window.t_ref_ns, T, found.omega, None)
-            self._velocity = found.v
+            self._rigid_history = window.t_ref_ns, found
         else:
             self.reset()
         order = [3, 4, 5, 0, 1, 2]
@@ -326,6 +329,30 @@ class EgomotionEstimator:
             n_evaluations=found.n_evaluations,
             contrast_gain=found.gain,
         )
+
+    def _expected(self, t_ns: int, given: TwistPrior | None) -> tuple[TwistPrior | None, list[Vector]]:
+        """What is known of (v, omega) before the window is looked at, and where to search, the likeliest first."""
+        rates = self._history.starts(t_ns) or [np.zeros(3)]
+        if self._rigid_history is None:
+            starts = [np.concatenate([rate, np.zeros(3)]) for rate in rates]
+            if given is not None:
+                starts.insert(0, np.concatenate([given.omega_rad_s, np.nan_to_num(given.v_m_s)]))
+            return given, starts
+        before_ns, before = self._rigid_history
+        dt_s = (t_ns - before_ns) * 1e-9
+        changed = np.array(
+            [self.config.rigid.acceleration_m_s2] * 3 + [self.config.acceleration_sigma_rad_s2] * 3
+        )
+        v, omega = before.v, rates[0]
+        covariance = np.diag((changed * dt_s) ** 2)
+        covariance[:3, :3] += before.covariance[3:, 3:]
+        covariance[3:, 3:] += before.covariance[:3, :3]
+        if given is not None:
+            omega, covariance[3:, 3:] = given.omega_rad_s, given.covariance[3:, 3:]
+            if np.isfinite(given.v_m_s).all() and np.isfinite(given.covariance[:3, :3]).all():
+                v, covariance = given.v_m_s, given.covariance
+        starts = [np.concatenate([rate, v]) for rate in ([omega] if given is not None else rates)]
+        return TwistPrior(t_ns, v, omega, covariance), starts
 
     def _solver(self) -> RigidSolver:
         """Made when the first depth comes: its workspace is of use to few."""

@@ -60,7 +60,18 @@ class RigidConfig:
     )
     dense_events: int = param(15_000, 'Windows with fewer events go without the last level.', ge=1, live=True)
     search_every: int = param(3, 'All levels but the last take every n-th event.', ge=1, le=100)
-    max_events: int = param(60_000, 'Most events used of a window, evenly thinned beyond.', ge=100, live=True)
+    max_events: int = param(10_000, 'Most events used of a window, evenly chosen.', ge=100, live=True)
+    independent_events: int = param(
+        5000,
+        'So many events tell what all of them do: more err together and are not taken for more knowledge.',
+        ge=100,
+    )
+    tolerance: float = param(
+        0.1, 'A shorter step ends the search on a level, bins at the end of the window.', ge=0.0
+    )
+    acceleration_m_s2: float = param(
+        3.0, 'How much the velocity changes, standard deviation, m/s per second.', ge=1e-3, le=1000.0
+    )
 
 
 @dataclass(frozen=True, slots=True)

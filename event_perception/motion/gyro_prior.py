@@ -8,6 +8,7 @@ good estimate that does not rest on the gyro alone measures it (Kalman filter).
 
 from collections import deque
 from dataclasses import dataclass
+from itertools import takewhile
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -72,7 +73,8 @@ class GyroPrior:
 
     def prior(self, t0_ns: int, t1_ns: int) -> TwistPrior | None:
         """The mean rate of a window without bias, velocity unknown; None if there is no sample in it."""
-        inside = [s.angular_velocity_rad_s for s in self._samples if t0_ns <= s.t_ns < t1_ns]
+        recent = takewhile(lambda s: s.t_ns >= t0_ns, reversed(self._samples))
+        inside = [s.angular_velocity_rad_s for s in recent if s.t_ns < t1_ns]
         if not inside:
             return None
         covariance = np.full((6, 6), np.nan)

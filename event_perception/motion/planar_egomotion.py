@@ -21,6 +21,7 @@ from event_perception.config import param
 from event_perception.errors import CalibrationError, ConfigError
 from event_perception.events import DepthImage, EventWindow
 from event_perception.motion.camera import CameraModel
+from event_perception.motion.depth_warp import DepthViews
 from event_perception.motion.egomotion_config import EgomotionConfig
 from event_perception.motion.grid import BinGrid
 from event_perception.motion.lie import hat
@@ -91,6 +92,7 @@ class PlanarEgomotion:
         if not self.config.bin_sizes_px:
             raise ConfigError('bin_sizes_px is empty: give at least one size, such as 1.0')
         self._egomotion = egomotion or EgomotionConfig()
+        self._views = DepthViews(camera)
         self.to_camera = planar_twists(T_base_camera)
         e = self._egomotion
         self._levels = [
@@ -108,13 +110,14 @@ class PlanarEgomotion:
         Raises:
             DataError: If the depth image has another size than the sensor.
         """
-        events = events_with_depth(window, self.camera, depth)
+        view = self._views.of(depth)
+        events = events_with_depth(window, self.camera, view)
         if len(events) < self._egomotion.health.min_events:
             return PlanarMotion(np.zeros(3), np.diag(np.full(3, np.inf)), len(events), False)
         units = self._units(events, window.duration_s)
         starts = self._starts(events)
         for level in self._levels:
-            level.set_events(refined(events, self.to_camera @ starts[0], self.camera, depth))
+            level.set_events(refined(events, self.to_camera @ starts[0], view))
             stage = (partial(self._evaluate, level), units * level.grid.scale_x)
             solution = coarse_to_fine([stage], Newton(self._egomotion.newton), starts)
             starts = [solution.x]

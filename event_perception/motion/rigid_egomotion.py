@@ -8,13 +8,14 @@ translation look alike in a narrow view, so the Hessian is badly conditioned by 
 which directions are weak, and a prior on the rate (a gyro) cuts exactly those.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from event_perception.events import DepthImage, TwistPrior
+from event_perception.events import TwistPrior
 from event_perception.motion.camera import CameraModel
+from event_perception.motion.depth_warp import DepthView
 from event_perception.motion.egomotion_config import EgomotionConfig
 from event_perception.motion.grid import BinGrid
 from event_perception.motion.newton import Evaluation
@@ -27,6 +28,8 @@ from event_perception.motion.solvers.newton import Newton
 from event_perception.motion.warps.base import SceneEvents
 
 Vector = NDArray[np.float64]
+
+SIGMAS = 2.0  # bins serve a search over as much of their size
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +70,7 @@ class RigidSolver:
     def solve(
         self,
         events: SceneEvents,
-        depth: DepthImage,
+        depth: DepthView,
         duration_s: float,
         starts: list[Vector],
         prior: TwistPrior | None = None,
@@ -79,20 +82,21 @@ class RigidSolver:
             depth: Depth at the reference time, from which every level refines that.
             duration_s: Window length.
             starts: (omega, v), each (6,).
-            prior: Velocity from elsewhere, with the weight of its covariance.
+            prior: What is known beforehand, with the weight of its covariance; where that is little, coarse bins
+                are searched first.
         """
         config, z = self._config, median_depth(events)
-        events = events.thinned(config.rigid.max_events)
-        part, levels = events.every(config.rigid.search_every), self._levels_for(len(events))
-        last = levels[-1]
+        levels = self._levels_for(len(events), _doubt(prior, z) * 0.5 * duration_s * self._camera.fx)
+        part = events.every(config.rigid.search_every)
+        last, search = levels[-1], Newton(replace(config.newton, tolerance=config.rigid.tolerance))
         spent, candidates = 0, starts
         for level in levels:
-            chosen = refined(events if level is last else part, candidates[0], self._camera, depth)
+            chosen = refined(events if level is last else part, candidates[0], depth)
             level.set_events(chosen)
             known = _prior(prior, self._noise(level.evaluate(candidates[0], 0).value, len(chosen)))
             px = 0.5 * duration_s * level.grid.scale_x
             stage = (_with_prior(level, known), np.array([px] * 3 + [px / z] * 3))
-            solution = coarse_to_fine([stage], Newton(config.newton), candidates)
+            solution = coarse_to_fine([stage], search, candidates)
             spent, candidates = spent + solution.n_evaluations, [solution.x]
         value = solution.last.value - known.value(solution.at)
         s2 = self._noise(value, len(events))
@@ -107,13 +111,28 @@ class RigidSolver:
             converged=solution.converged or settled(solution, s2),
         )
 
-    def _levels_for(self, n_events: int) -> list[RigidVariance]:
-        """Without the finest bins where events are too few to fill them."""
+    def _levels_for(self, n_events: int, doubt_px: float) -> list[RigidVariance]:
+        """Without the finest bins where events are too few to fill them, and without bins wider than the doubt.
+
+        Args:
+            n_events: Of the window.
+            doubt_px: Standard deviation of what is known beforehand, at the window end.
+        """
         thin = n_events < self._config.rigid.dense_events and len(self._levels) > 1
-        return self._levels[:-1] if thin else self._levels
+        levels = self._levels[:-1] if thin else self._levels
+        return [lv for lv in levels[:-1] if lv.grid.bin_size_px < SIGMAS * doubt_px] + levels[-1:]
 
     def _noise(self, value: float, n_events: int) -> float:
-        return noise_variance(value - self._share, n_events, self._config.uncertainty)
+        independent = min(n_events, self._config.rigid.independent_events)
+        return noise_variance(value - self._share, independent, self._config.uncertainty)
+
+
+def _doubt(prior: TwistPrior | None, z: float) -> float:
+    """Standard deviation of the motion that is known beforehand, rad/s of a point at depth z; infinite if unknown."""
+    if prior is None or not np.isfinite(np.diag(prior.covariance)).all():
+        return float('inf')
+    variance = np.diag(prior.covariance)
+    return float(np.sqrt(variance[3:].max() + variance[:3].max() / z**2))
 
 
 def _covariance(hessian: Vector, s2: float, z: float) -> Vector:

@@ -24,8 +24,7 @@ from event_perception.config import param
 from event_perception.errors import DataError
 from event_perception.events import DepthImage, EventArray, EventWindow, ImuSample
 from event_perception.motion.camera import CameraModel
-from event_perception.motion.depth_warp import carried_depth
-from event_perception.motion.grid import BinGrid
+from event_perception.motion.depth_warp import DepthViews
 from event_perception.motion.lie import se3_adjoint, se3_exp, se3_inverse, so3_exp
 from event_perception.motion.result import EgomotionResult
 from event_perception.motion.scene_depth import events_with_depth, refined
@@ -113,20 +112,9 @@ class DepthSlam:
         if camera is None:
             raise DataError('SLAM with depth needs the camera model')
         self.config, self.camera = config or DepthSlamConfig(), camera
-        grid = BinGrid.covering(camera, 1.0, 0.05)
-        self.map = KeyframeMap(grid, self.config.keyframes)
-        self._aligner = PoseAligner(grid, self.config.alignment)
-        columns, rows = np.meshgrid(np.arange(grid.width), np.arange(grid.height))
-        rays = np.stack(
-            [
-                (columns - grid.offset_x) / grid.scale_x,
-                (rows - grid.offset_y) / grid.scale_y,
-                np.ones(columns.shape),
-            ]
-        )
-        self._pixel_of_bin = np.rint(camera.project(rays.reshape(3, -1).T)).reshape(
-            grid.height, grid.width, 2
-        )
+        self._views = DepthViews(camera)
+        self.map = KeyframeMap(self._views.grid, self.config.keyframes)
+        self._aligner = PoseAligner(self._views.grid, self.config.alignment)
         self.reset()
 
     def reset(self) -> None:
@@ -225,10 +213,10 @@ class DepthSlam:
 
     def _sharpened(self, window: EventWindow, depth: DepthImage) -> _Seen:
         v, omega = self._twist[:3], self._twist[3:]
-        carried = carried_depth(depth, self.camera, omega_rad_s=omega, v_m_s=v, t_ns=window.t_ref_ns)
-        events = events_with_depth(window, self.camera, carried).thinned(self.config.alignment.max_events)
+        view = self._views.of(depth).carried(omega_rad_s=omega, v_m_s=v, t_ns=window.t_ref_ns)
+        events = events_with_depth(window, self.camera, view, self.config.alignment.max_events)
         motion = np.concatenate([omega, v])
-        bent = refined(events, motion, self.camera, carried)
+        bent = refined(events, motion, view)
         x, y, q, d = (a.astype(np.float32) for a in (bent.x, bent.y, bent.q, bent.d))
         u, w, inverse = (np.empty_like(x) for _ in range(3))
         inside = np.empty(len(x), np.bool_)
@@ -246,16 +234,7 @@ class DepthSlam:
             inside,
         )
         good = inside & (q > 0) & np.isfinite(q)
-        return _Seen(np.stack([u[good], w[good]]), (q * inverse)[good], self._of_bins(carried))
-
-    def _of_bins(self, depth: DepthImage) -> Float32:
-        """Inverse depth of the bins of a view, 0 where unknown."""
-        c, place = self.camera, self._pixel_of_bin
-        inside = ((place >= 0) & (place < (c.width, c.height))).all(axis=-1)
-        column, row = (np.where(inside, place[..., k], 0).astype(np.intp) for k in (0, 1))
-        z = depth.depth_m[row, column]
-        with np.errstate(divide='ignore', invalid='ignore'):
-            return np.where(inside & (z > 0), 1 / z, 0).astype(np.float32)
+        return _Seen(np.stack([u[good], w[good]]), (q * inverse)[good], view.q)
 
     def _on_map(self, seen: _Seen) -> tuple[Status, str, PoseAlignment | None]:
         if not self.map.frames:

@@ -16,11 +16,12 @@ from numpy.typing import NDArray
 
 from event_perception.config import param
 from event_perception.motion.grid import BinGrid
-from event_perception.motion.lie import so3_log
 from event_perception.odometry.direction_map import View
 
 Float32 = NDArray[np.float32]
 Matrix = NDArray[np.float64]
+
+TURN = 0.7  # a turn of a radian takes as much out of the view as a shift by so many median depths
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,12 +83,8 @@ class KeyframeMap:
 
     def wants(self, T: Matrix, depth_m: float) -> bool:
         """Whether a camera here is too far from every keyframe."""
-        limit = self.config
-        return not any(
-            np.linalg.norm(frame.T[:3, 3] - T[:3, 3]) < limit.least_shift * depth_m
-            and _angle(frame.T, T) < limit.least_turn_rad
-            for frame in self.frames
-        )
+        limit, (distances, turns) = self.config, self._from(T)
+        return not np.any((distances < limit.least_shift * depth_m) & (turns < limit.least_turn_rad))
 
     def add(self, T: Matrix, bearings: Float32, q: Float32, covariance: Matrix) -> None:
         """Make a keyframe of sharpened events.
@@ -107,11 +104,9 @@ class KeyframeMap:
 
     def near(self, T: Matrix) -> list[Keyframe]:
         """Keyframes that see much of what a camera here sees, the closest first."""
-        reach = [
-            np.linalg.norm(frame.T[:3, 3] - T[:3, 3]) / frame.depth_m + 0.7 * _angle(frame.T, T)
-            for frame in self.frames
-        ]
-        order = np.argsort(reach)[: self.config.used]
+        distances, turns = self._from(T)
+        reach = distances / np.array([frame.depth_m for frame in self.frames]) + TURN * turns
+        order = np.argsort(reach, kind='stable')[: self.config.used]
         return [self.frames[i] for i in order if reach[i] < 1.0]
 
     def covariance(self, T: Matrix) -> Matrix:
@@ -124,7 +119,7 @@ class KeyframeMap:
 
         Args:
             T: T_odom_camera, predicted.
-            inverse_depth: Of the grid's bins, 0 where unknown; hides what lies behind it.
+            inverse_depth: Of the grid's bins, negative where unknown; hides what lies behind it.
         """
         self._raw[:] = 0
         hiding = np.zeros((1, 1), np.float32) if inverse_depth is None else inverse_depth
@@ -135,14 +130,18 @@ class KeyframeMap:
             )
         return _standardised(self._raw, self.config)
 
+    def _from(self, T: Matrix) -> tuple[Matrix, Matrix]:
+        """Distance, m, and turn, rad, from a camera here to every keyframe."""
+        poses = np.array([frame.T for frame in self.frames]).reshape(-1, 4, 4)
+        cosines = 0.5 * (np.einsum('nij,ij->n', poses[:, :3, :3], T[:3, :3]) - 1)
+        return np.linalg.norm(poses[:, :3, 3] - T[:3, 3], axis=1), np.arccos(np.clip(cosines, -1, 1))
+
     def _thin_out(self) -> None:
         """Drop the keyframe that is closest to another; never the first, which fixes the frame."""
-        places = np.array([frame.T[:3, 3] for frame in self.frames])
-        distance = np.linalg.norm(places[:, None] - places[None], axis=-1)
-        distance += np.array([[_angle(a.T, b.T) for b in self.frames] for a in self.frames])
-        np.fill_diagonal(distance, np.inf)
-        distance[0] = np.inf
-        self.frames.pop(int(np.argmin(distance.min(axis=1))))
+        apart = np.array([np.add(*self._from(frame.T)) for frame in self.frames])
+        np.fill_diagonal(apart, np.inf)
+        apart[0] = np.inf
+        self.frames.pop(int(np.argmin(apart.min(axis=1))))
 
 
 @njit(cache=True, nogil=True)
@@ -154,7 +153,7 @@ def draw_points(points, R_camera_odom, p, affine, hiding, nearer, image):  # typ
         R_camera_odom: (3, 3).
         p: Position of the camera in the odometry frame (3,).
         affine: scale and offset of x, then of y, to bins.
-        hiding: Inverse depth of the bins, 0 where unknown, or (1, 1) for none.
+        hiding: Inverse depth of the bins, negative where unknown, or (1, 1) for none.
         nearer: A point is hidden if its inverse depth is less than this part of that of its bin.
         image: Added to, float32 (height, width).
     """
@@ -193,7 +192,3 @@ def _standardised(raw: Float32, config: KeyframeConfig) -> View:
     image = np.where(known, (image - inside.mean()) / max(float(inside.std()), 1e-6), np.float32(0))
     peak = float((image * raw).sum() / max(float(raw.sum()), 1e-6))
     return View(image.astype(np.float32), share, peak, 0.0, 0.0)
-
-
-def _angle(A: Matrix, B: Matrix) -> float:
-    return float(np.linalg.norm(so3_log(A[:3, :3].T @ B[:3, :3])))

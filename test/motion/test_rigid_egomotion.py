@@ -1,12 +1,15 @@
 # Copyright 2026 The event_perception authors
 # SPDX-License-Identifier: Apache-2.0
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from scipy.linalg import expm
 
 from event_perception.errors import DataError
 from event_perception.events import DepthImage, EventArray, EventWindow, TwistPrior
-from event_perception.motion import CameraModel, EgomotionEstimator
+from event_perception.motion import CameraModel, EgomotionConfig, EgomotionEstimator
+from event_perception.motion.egomotion_config import RigidConfig
 from event_perception.motion.lie import hat
 
 OMEGA, V = np.array([0.3, -0.5, 0.4]), np.array([0.5, -0.2, 0.3])
@@ -49,14 +52,38 @@ def scene(camera):
 
 
 def test_rate_and_velocity_are_measured_from_a_cold_start(camera, scene):
-    result = EgomotionEstimator(camera).update(scene[0], depth=scene[1])
-    assert result.converged
+    every = EgomotionConfig(rigid=RigidConfig(max_events=60_000))
+    result = EgomotionEstimator(camera, every).update(scene[0], depth=scene[1])
+    assert result.converged and result.n_events == len(scene[0])
     cosine = result.v @ V / np.linalg.norm(result.v) / np.linalg.norm(V)
     assert np.rad2deg(np.arccos(cosine)) < 2.0
     assert np.linalg.norm(result.v) == pytest.approx(np.linalg.norm(V), rel=0.03)
     assert np.linalg.norm(result.omega - OMEGA) < 0.01 * np.linalg.norm(OMEGA)
     error = np.concatenate([result.v - V, result.omega - OMEGA])
     assert error @ np.linalg.solve(result.covariance, error) < 16.8  # 99 % of chi-square, six degrees
+
+
+def test_a_third_of_the_events_measures_nearly_as_well(camera, scene):
+    result = EgomotionEstimator(camera).update(scene[0], depth=scene[1])
+    assert result.converged and result.n_events == 10_000
+    assert np.linalg.norm(result.v - V) < 0.05 * np.linalg.norm(V)
+    assert np.linalg.norm(result.omega - OMEGA) < 0.02 * np.linalg.norm(OMEGA)
+
+
+def test_the_next_window_needs_few_evaluations(camera, scene):
+    estimator, (window, depth) = EgomotionEstimator(camera), scene
+    covariance = np.full((6, 6), np.nan)
+    covariance[3:, 3:] = 4e-6 * np.eye(3)
+    prior = TwistPrior(window.t_ref_ns, np.full(3, np.nan), OMEGA, covariance)
+    first = estimator.update(window, prior, depth)
+    later = replace(
+        window, t0_ns=window.t0_ns + T_NS, t1_ns=window.t1_ns + T_NS, t_ref_ns=window.t_ref_ns + T_NS
+    )
+    again = estimator.update(
+        later, replace(prior, t_ns=later.t_ref_ns), DepthImage(later.t_ref_ns, depth.depth_m)
+    )
+    assert again.converged and again.n_evaluations <= 4 < first.n_evaluations
+    np.testing.assert_allclose(again.v, V, atol=0.03)
 
 
 def test_a_gyro_cuts_the_weak_directions(camera, scene):

@@ -8,6 +8,7 @@ import pytest
 from event_perception.events import DepthImage
 from event_perception.motion import BinGrid, CameraModel
 from event_perception.motion.contrast_problem import ContrastProblem
+from event_perception.motion.depth_warp import DepthViews
 from event_perception.motion.objectives.variance import Variance
 from event_perception.motion.rigid_variance import RigidVariance
 from event_perception.motion.scene_depth import refined
@@ -48,25 +49,25 @@ def test_depth_is_that_of_the_point_and_not_of_the_pixel():
     # seen 0.1 s early at column 52, moving at -1 m/s past 1 m: 10 px left of that at the reference time
     x, zero, one = np.array([0.02]), np.zeros(1), np.ones(1)
     seen = SceneEvents(x, zero, np.array([-0.1]), one, one)
-    twist = np.array([0.0, 0.0, 0.0, 1.0, 0.0, 0.0])
-    known = refined(seen, twist, camera, DepthImage(0, depth_m))
+    twist, view = np.array([0.0, 0.0, 0.0, 1.0, 0.0, 0.0]), DepthViews(camera).of(DepthImage(0, depth_m))
+    known = refined(seen, twist, view)
     assert known.q[0] == pytest.approx(1.0)
     at_its_pixel = SceneEvents(x, zero, zero, one, one)
-    assert refined(at_its_pixel, twist, camera, DepthImage(0, depth_m)).q[0] == pytest.approx(0.25)
+    assert refined(at_its_pixel, twist, view).q[0] == pytest.approx(0.25)
 
 
 def test_depth_changes_with_the_way_towards_the_camera():
     """Forward at 1 m/s, wall at 2 m at the reference time: it was at 2.1 m 0.1 s before."""
     camera = CameraModel(fx=100.0, fy=100.0, cx=50.0, cy=50.0, height=101, width=101)
-    depth = DepthImage(0, np.full((101, 101), 2.0, np.float32))
+    view = DepthViews(camera).of(DepthImage(0, np.full((101, 101), 2.0, np.float32)))
     one = np.ones(1)
     early = SceneEvents(0.1 * one, 0 * one, -0.1 * one, one, one / 2.1)
     twist = np.array([0.0, 0.0, 0.0, 0.0, 0.0, 1.0])
-    assert refined(early, twist, camera, depth).q[0] == pytest.approx(1 / 2.1, rel=1e-6)
+    assert refined(early, twist, view).q[0] == pytest.approx(1 / 2.1, rel=1e-6)
 
 
 def test_no_motion_and_no_depth_change_nothing(camera, events):
-    nothing = DepthImage(0, np.full((120, 160), np.nan, np.float32))
-    same = refined(events, np.zeros(6), camera, nothing)
+    nothing = DepthViews(camera).of(DepthImage(0, np.full((120, 160), np.nan, np.float32)))
+    same = refined(events, np.zeros(6), nothing)
     for name in ('x', 'y', 'd', 'w', 'q'):
         np.testing.assert_array_equal(getattr(same, name), getattr(events, name))

@@ -12,7 +12,7 @@ from event_perception import odometry
 from event_perception.errors import DataError
 from event_perception.events import DepthImage, EventArray, EventWindow
 from event_perception.motion import CameraModel, EgomotionResult
-from event_perception.motion.depth_warp import carried_depth
+from event_perception.motion.depth_warp import DepthViews
 from event_perception.motion.grid import BinGrid
 from event_perception.motion.lie import so3_log
 from event_perception.odometry.keyframe_map import KeyframeConfig, KeyframeMap, draw_points
@@ -164,20 +164,38 @@ def test_windows_out_of_order_and_depth_of_another_size_are_errors(world):
 
 
 def test_depth_carried_in_time_is_the_depth_of_that_time(world):
-    twist = world.twist(0.4)
-    now, soon = world.depth(400), world.depth(430)
-    carried = carried_depth(now, world.camera, omega_rad_s=twist[3:], v_m_s=twist[:3], t_ns=soon.t_ns)
-    inner = (slice(8, -8), slice(8, -8))
-    known = np.isfinite(carried.depth_m[inner])
+    twist, views = world.twist(0.4), DepthViews(world.camera)
+    now, soon = views.of(world.depth(400)), views.of(world.depth(430))
+    carried = now.carried(omega_rad_s=twist[3:], v_m_s=twist[:3], t_ns=soon.t_ns)
+    inner = (slice(16, -16), slice(16, -16))
+    known = carried.q[inner] > 0
     assert known.mean() > 0.99
-    error = np.abs(carried.depth_m - soon.depth_m)[inner][known]
-    assert np.median(error) < 0.004 < np.median(np.abs(now.depth_m - soon.depth_m))
+    error = np.abs(1 / carried.q - 1 / soon.q)[inner][known]
+    assert np.median(error) < 0.004 < np.median(np.abs(1 / now.q - 1 / soon.q)[inner])
 
 
 def test_depth_without_motion_or_at_its_own_time_stays_as_it_is(world):
-    depth = world.depth(0)
-    same = carried_depth(depth, world.camera, omega_rad_s=np.zeros(3), v_m_s=np.full(3, np.nan), t_ns=5)
-    np.testing.assert_array_equal(same.depth_m, depth.depth_m)
+    view = DepthViews(world.camera).of(world.depth(0))
+    assert view.carried(omega_rad_s=np.zeros(3), v_m_s=np.full(3, np.nan), t_ns=5).q is view.q
+    assert view.carried(omega_rad_s=np.ones(3), v_m_s=np.ones(3), t_ns=0).q is view.q
+
+
+def test_single_holes_and_outliers_of_depth_are_closed_and_larger_ones_stay_unknown(world):
+    depth = np.full(world.shape, 2.0, np.float32)
+    depth[30, 30], depth[40, 40], depth[60:65, 60:65] = np.nan, 0.3, 0.0
+    view = DepthViews(world.camera).of(DepthImage(0, depth))
+    u, v = (round(float(view.grid.to_bins(world.camera.undistort([[0.0, 0.0]]))[0, k])) for k in (0, 1))
+    assert view.q[v + 30, u + 30] == view.q[v + 40, u + 40] == pytest.approx(0.5)
+    assert view.q[v + 62, u + 62] < 0 and view.q[v - 3, u - 3] < 0
+
+
+def test_a_lens_is_taken_out_of_a_view_of_depth():
+    camera = CameraModel(100.0, 100.0, 50.0, 40.0, 81, 101, 'radtan', (-0.2, 0.05, 0.0, 0.0))
+    table = camera.bearings().astype(float)
+    view = DepthViews(camera).of(DepthImage(0, (1 / (0.5 + 0.2 * table[..., 0])).astype(np.float32)))
+    for x in (-0.4, 0.1, 0.45):
+        u, v = np.rint(view.grid.to_bins(np.array([[x, 0.2]])))[0].astype(int)
+        assert view.q[v, u] == pytest.approx(0.5 + 0.2 * x, abs=0.003)
 
 
 def test_points_are_drawn_as_shares_of_four_bins_and_hidden_ones_are_not():
