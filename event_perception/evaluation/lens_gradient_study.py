@@ -7,6 +7,7 @@ difference of the loss of the image in which every pixel was traced. ``python -m
 event_perception.evaluation.lens_gradient_study`` prints the table of docs/optics.md.
 """
 
+import argparse
 import json
 import math
 import sys
@@ -109,5 +110,11 @@ def _differences(function: Callable[[Lens], Tensor], lens: Lens, name: str, step
     return found
 
 
+def main(arguments: list[str] | None = None) -> str:
+    """The table as JSON."""
+    argparse.ArgumentParser(description=__doc__).parse_args(arguments)
+    return json.dumps(study(), indent=1)
+
+
 if __name__ == '__main__':
-    sys.stdout.write(json.dumps(study(), indent=1) + '\n')
+    sys.stdout.write(main() + '\n')

@@ -9,8 +9,8 @@ folder, draws the errors over the pitch.
 import argparse
 import json
 import math
+import sys
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -73,17 +73,16 @@ def pitch_picture(wall_m: float = 3.0) -> str:
     return line_plot(curves, title=title, x_label='pitch below the horizon, degrees', y_label='mm/s, mrad/s')
 
 
-def _main() -> dict[str, Any]:
+def main(arguments: list[str] | None = None) -> str:
+    """The table as JSON; with a folder, the picture as well."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument('-o', '--output', type=Path, metavar='FOLDER')
-    options = parser.parse_args()
+    options = parser.parse_args(arguments)
     if options.output:
         options.output.mkdir(parents=True, exist_ok=True)
         (options.output / 'mount_pitch.svg').write_text(pitch_picture())
-    return mount_table()
+    return json.dumps(mount_table(), indent=2)
 
 
 if __name__ == '__main__':
-    import sys
-
-    sys.stdout.write(json.dumps(_main(), indent=2) + '\n')
+    sys.stdout.write(main() + '\n')

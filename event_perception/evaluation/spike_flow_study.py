@@ -5,6 +5,7 @@
 python -m event_perception.evaluation.spike_flow_study
 """
 
+import argparse
 import sys
 from collections.abc import Iterator
 from typing import Any
@@ -69,8 +70,9 @@ def table() -> Iterator[str]:
         )
 
 
-def main() -> None:
+def main(arguments: list[str] | None = None) -> None:
     """Print the table."""
+    argparse.ArgumentParser(description=__doc__).parse_args(arguments)
     for line in table():
         sys.stdout.write(line + '\n')
         sys.stdout.flush()
