@@ -13,9 +13,19 @@ from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
 from event_perception.errors import DataError
+from event_perception.evaluation.trajectory_instants import associate, at_common_instants
 from event_perception.io.trajectory import Trajectory, read_trajectory
 
 LEAST_PAIRS = 3
+BETWEEN = (
+    'orientation_rmse_deg',
+    'orientation_end_deg',
+    'drift_deg_min',
+    'drift_m_m',
+    'rpe_rmse_m',
+    'rpe_rmse_deg',
+)
+LONGEST_GAP_NS = 100_000_000  # between poses that others are interpolated from
 STANDING_M = 1e-6  # an estimate that moves less than this over its whole length has no positions to align
 
 
@@ -52,14 +62,15 @@ def errors_of_trajectories(
     Args:
         reference: The truth.
         estimate: What is judged.
-        max_difference_s: Poses further apart in time are not compared, seconds.
+        max_difference_s: Positions further apart in time are not compared, seconds.
         delta_s: Over which time relative errors are taken, seconds.
 
     Returns:
         ``pairs``, ``path_m``; ``ate_rmse_m``, ``ate_mean_m``, ``ate_median_m``, ``ate_max_m`` after SE(3)
         alignment; ``ate_scaled_rmse_m`` and ``scale`` after Sim(3) alignment; ``orientation_rmse_deg`` and
         ``orientation_end_deg`` after the best rotation; ``drift_deg_min`` and ``drift_m_m``, the end against the
-        beginning per minute and per metre of path; ``rpe_rmse_m`` and ``rpe_rmse_deg``. Positions of an
+        beginning per minute and per metre of path; ``rpe_rmse_m`` and ``rpe_rmse_deg``. ATE pairs nearest poses, as evo
+        does; the others interpolate the denser trajectory, and are nan if its poses are over 0.1 s apart. Positions of an
         estimate that never moves (rotation odometry) are not judged: nan. Orientations are comparable only if
         both trajectories are of the same body frame.
 
@@ -72,31 +83,17 @@ def errors_of_trajectories(
             f'{len(of_reference)} poses lie within {max_difference_s:g} s of each other; need {LEAST_PAIRS}. '
             'Do both trajectories use the same time base?'
         )
-    t_ns = estimate.t_ns[of_estimate]
-    truth, ours = reference.T_world_body[of_reference], estimate.T_world_body[of_estimate]
-    path_m = float(np.linalg.norm(np.diff(truth[:, :3, 3], axis=0), axis=1).sum())
-    errors = {'pairs': float(len(t_ns)), 'path_m': path_m}
-    errors |= _position_errors(truth[:, :3, 3], ours[:, :3, 3])
+    there, here = reference.T_world_body[of_reference], estimate.T_world_body[of_estimate]
+    path_m = float(np.linalg.norm(np.diff(there[:, :3, 3], axis=0), axis=1).sum())
+    errors = {'pairs': float(len(there)), 'path_m': path_m} | _position_errors(
+        there[:, :3, 3], here[:, :3, 3]
+    )
+    t_ns, truth, ours = at_common_instants(reference, estimate, LONGEST_GAP_NS)
+    if len(t_ns) < LEAST_PAIRS:
+        return errors | dict.fromkeys(BETWEEN, float('nan'))
     errors |= _orientation_errors(truth[:, :3, :3], ours[:, :3, :3])
     errors |= _drift(t_ns, truth, ours, path_m)
     return errors | _relative_errors(t_ns, truth, ours, round(delta_s * 1e9))
-
-
-def associate(
-    first_ns: NDArray[np.int64], second_ns: NDArray[np.int64], max_difference_ns: int
-) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-    """Indices of pairs: each instant of the shorter series with the nearest one of the longer (sorted)."""
-    if len(second_ns) > len(first_ns):
-        of_second, of_first = associate(second_ns, first_ns, max_difference_ns)
-        return of_first, of_second
-    if not len(second_ns):
-        return np.zeros(0, np.intp), np.zeros(0, np.intp)
-    right = np.minimum(np.searchsorted(first_ns, second_ns), len(first_ns) - 1)
-    left = np.maximum(right - 1, 0)
-    nearer_left = second_ns - first_ns[left] <= first_ns[right] - second_ns
-    nearest = np.where(nearer_left, left, right)
-    close = np.abs(first_ns[nearest] - second_ns) <= max_difference_ns
-    return nearest[close], np.flatnonzero(close)
 
 
 def align(

@@ -3,20 +3,19 @@
 """A trajectory beside its reference, pose by pose: for plots, and to judge what the covariance promises.
 
 The first poses are laid over each other: that is what the covariance of an odometry speaks of. The reference is
-interpolated to the instants of the estimate, as a nearest pose 2.5 ms away is off by 0.7 degrees at 5 rad/s.
+interpolated to the instants of the estimate.
 """
 
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.spatial.transform import Rotation, Slerp
+from scipy.spatial.transform import Rotation
 
 from event_perception.errors import DataError
 from event_perception.evaluation.trajectory import LEAST_PAIRS, STANDING_M, consistency, rms
+from event_perception.evaluation.trajectory_instants import Vectors, covered, interpolated
 from event_perception.io.trajectory import Trajectory
-
-Vectors = NDArray[np.float64]
 
 SIGMAS = 3.0
 
@@ -58,7 +57,7 @@ def series_of(reference: Trajectory, estimate: Trajectory, *, max_gap_s: float =
     Raises:
         DataError: If fewer than three poses can be compared.
     """
-    index = _covered(reference.t_ns, estimate.t_ns, round(max_gap_s * 1e9))
+    index = covered(reference.t_ns, estimate.t_ns, round(max_gap_s * 1e9))
     if len(index) < LEAST_PAIRS:
         raise DataError(f'{len(index)} poses of the estimate lie inside the reference; need {LEAST_PAIRS}')
     t_ns, ours = estimate.t_ns[index], estimate.T_world_body[index]
@@ -68,19 +67,6 @@ def series_of(reference: Trajectory, estimate: Trajectory, *, max_gap_s: float =
     moves = np.ptp(ours[:, :3, 3], axis=0).max() >= STANDING_M
     shift = truth[:, :3, 3] - ours[:, :3, 3] if moves else None
     return TrajectorySeries(t_ns, index, truth, ours, shift, turn.as_rotvec())
-
-
-def interpolated(trajectory: Trajectory, t_ns: NDArray[np.int64]) -> Vectors:
-    """Poses (n, 4, 4) at instants inside the trajectory: turned evenly and moved straight between neighbours."""
-    increasing = np.concatenate([[True], np.diff(trajectory.t_ns) > 0])
-    start_ns = trajectory.t_ns[0]
-    known_s, T = (trajectory.t_ns[increasing] - start_ns) * 1e-9, trajectory.T_world_body[increasing]
-    wanted_s = (t_ns - start_ns) * 1e-9
-    result = np.tile(np.eye(4), (len(t_ns), 1, 1))
-    result[:, :3, :3] = Slerp(known_s, Rotation.from_matrix(T[:, :3, :3]))(wanted_s).as_matrix()
-    for axis in range(3):
-        result[:, axis, 3] = np.interp(wanted_s, known_s, T[:, axis, 3])
-    return result
 
 
 def claims_kept(series: TrajectorySeries, pose_covariance: Vectors) -> dict[str, dict[str, float]]:
@@ -125,12 +111,3 @@ def relative_errors(series: TrajectorySeries, spans_s: tuple[float, ...]) -> lis
             )
             found.append((span_s, float(shift), float(np.rad2deg(rms(turned)))))
     return found
-
-
-def _covered(known_ns: NDArray[np.int64], t_ns: NDArray[np.int64], max_gap_ns: int) -> NDArray[np.intp]:
-    """Indices of instants that lie on or between known ones which are not too far apart."""
-    if len(known_ns) < 2:
-        return np.zeros(0, np.intp)
-    after = np.clip(np.searchsorted(known_ns, t_ns), 1, len(known_ns) - 1)
-    inside = (t_ns >= known_ns[0]) & (t_ns <= known_ns[-1])
-    return np.flatnonzero(inside & (known_ns[after] - known_ns[after - 1] <= max_gap_ns))

@@ -11,11 +11,11 @@ from scipy.spatial.transform import Rotation
 from event_perception.errors import DataError
 from event_perception.evaluation.trajectory import (
     align,
-    associate,
     consistency,
     errors_of_trajectories,
     trajectory_errors,
 )
+from event_perception.evaluation.trajectory_instants import associate
 from event_perception.io.trajectory import Trajectory
 from event_perception.motion.lie import se3_exp
 
@@ -105,6 +105,23 @@ def test_each_instant_of_the_shorter_series_gets_its_nearest_of_the_longer(first
     short, long = (a, b) if len(b) > len(a) else (b, a)
     distance = np.abs(short[:, None] - long).min(axis=1)
     assert np.abs(a[of_a] - b[of_b]).tolist() == distance[distance <= 50].tolist()
+
+
+@pytest.mark.parametrize('keep', [1, 4], ids=['as dense as the reference', 'sparser'])
+def test_poses_between_those_of_the_reference_and_beyond_its_end_are_no_error(keep):
+    truth, dense = moving(step_s=0.01), moving(n=4 * 210, step_s=0.0025)
+    part = slice(1, None, keep)
+    errors = errors_of_trajectories(truth, Trajectory(dense.t_ns[part], dense.T_world_body[part]))
+    assert errors['orientation_rmse_deg'] < 0.01
+    assert errors['orientation_end_deg'] < 0.01
+    assert errors['drift_deg_min'] < 0.3
+
+
+def test_turns_between_poses_seconds_apart_are_not_guessed():
+    truth, ours = moving(n=20, step_s=1.0), moving(n=20, step_s=1.0)
+    errors = errors_of_trajectories(truth, Trajectory(ours.t_ns + 10_000_000, ours.T_world_body))
+    assert errors['pairs'] == 20
+    assert np.isnan([errors['orientation_rmse_deg'], errors['drift_m_m'], errors['rpe_rmse_deg']]).all()
 
 
 def test_mirrored_points_are_aligned_by_a_rotation_all_the_same():
