@@ -43,7 +43,7 @@ from event_perception.motion import (
     image_of_warped_events,
 )
 from event_perception.motion.gyro_prior import GyroPrior
-from event_perception.odometry.estimate import MapImage, Mapping, Odometry, OdometryEstimate
+from event_perception.odometry.estimate import MapImage, Mapping, Odometry, OdometryEstimate, Predicting
 from event_perception.pipeline_config import STAGES, PipelineConfig
 
 __all__ = ['STAGES', 'Output', 'Pipeline', 'PipelineConfig', 'PipelineCounts', 'WarpedEvents']
@@ -305,10 +305,7 @@ class Pipeline:
         depth = self._latest_depth(window.t_ref_ns)
         if self._wants('odometry'):
             imu = _before(self._imu, window.t1_ns)
-            estimate = self._timed('odometry', window, self._odometry.update, egomotion, depth, imu)
-            if self._gyro is not None and estimate.turn_rad is not None:
-                self._gyro.correct(estimate.turn_rad)
-            yield estimate
+            yield self._timed('odometry', window, self._odometry.update, egomotion, depth, imu)
             if self._wants('map') and isinstance(self._odometry, Mapping):
                 yield MapImage(window.t_ref_ns, self._odometry.panorama())
         if (self._wants('flow') or images_want_flow) and self._flow.is_due(window):
@@ -322,11 +319,15 @@ class Pipeline:
             yield self._timed('warped', window, self._warped, egomotion)
 
     def _egomotion(self, window: EventWindow) -> EgomotionResult:
-        gyro = None if self._gyro is None else self._gyro.prior(window.t0_ns, window.t1_ns)
         depth = self._latest_depth(window.t_ref_ns) if self.config.fusion.use_depth else None
-        result = self._timed('egomotion', window, self._estimator.update, gyro or self._prior, depth)
-        if self._gyro is not None and gyro is not None:
-            self._gyro.learn(result, gyro)
+        if self._wants('odometry') and isinstance(self._odometry, Predicting):
+            expected = self._odometry.expect(window, self._gyro) or self._prior
+            result = self._timed('egomotion', window, self._estimator.update, expected, depth)
+        else:
+            gyro = None if self._gyro is None else self._gyro.prior(window.t0_ns, window.t1_ns)
+            result = self._timed('egomotion', window, self._estimator.update, gyro or self._prior, depth)
+            if self._gyro is not None and gyro is not None:
+                self._gyro.learn(result, gyro)
         self.counts.evaluations += result.n_evaluations
         self.counts.converged += result.converged
         return result

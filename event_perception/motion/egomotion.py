@@ -332,27 +332,23 @@ class EgomotionEstimator:
 
     def _expected(self, t_ns: int, given: TwistPrior | None) -> tuple[TwistPrior | None, list[Vector]]:
         """What is known of (v, omega) before the window is looked at, and where to search, the likeliest first."""
-        rates = self._history.starts(t_ns) or [np.zeros(3)]
+        rates = self._history.starts(t_ns)
+        if given is not None:
+            rates = [np.asarray(given.omega_rad_s, np.float64)]
+            if np.isfinite(given.v_m_s).all() and np.isfinite(given.covariance).all():
+                return given, [np.concatenate([given.omega_rad_s, given.v_m_s])]
         if self._rigid_history is None:
-            starts = [np.concatenate([rate, np.zeros(3)]) for rate in rates]
-            if given is not None:
-                starts.insert(0, np.concatenate([given.omega_rad_s, np.nan_to_num(given.v_m_s)]))
-            return given, starts
+            return given, [np.concatenate([rate, np.zeros(3)]) for rate in rates or [np.zeros(3)]]
         before_ns, before = self._rigid_history
         dt_s = (t_ns - before_ns) * 1e-9
-        changed = np.array(
-            [self.config.rigid.acceleration_m_s2] * 3 + [self.config.acceleration_sigma_rad_s2] * 3
-        )
-        v, omega = before.v, rates[0]
-        covariance = np.diag((changed * dt_s) ** 2)
+        changed = [self.config.rigid.acceleration_m_s2] * 3 + [self.config.acceleration_sigma_rad_s2] * 3
+        covariance = np.diag((np.array(changed) * dt_s) ** 2)
         covariance[:3, :3] += before.covariance[3:, 3:]
         covariance[3:, 3:] += before.covariance[:3, :3]
         if given is not None:
-            omega, covariance[3:, 3:] = given.omega_rad_s, given.covariance[3:, 3:]
-            if np.isfinite(given.v_m_s).all() and np.isfinite(given.covariance[:3, :3]).all():
-                v, covariance = given.v_m_s, given.covariance
-        starts = [np.concatenate([rate, v]) for rate in ([omega] if given is not None else rates)]
-        return TwistPrior(t_ns, v, omega, covariance), starts
+            covariance[3:, 3:] = given.covariance[3:, 3:]
+        starts = [np.concatenate([rate, before.v]) for rate in rates]
+        return TwistPrior(t_ns, before.v, rates[0], covariance), starts
 
     def _solver(self) -> RigidSolver:
         """Made when the first depth comes: its workspace is of use to few."""

@@ -70,7 +70,7 @@ class RigidConfig:
         0.1, 'A shorter step ends the search on a level, bins at the end of the window.', ge=0.0
     )
     acceleration_m_s2: float = param(
-        3.0, 'How much the velocity changes, standard deviation, m/s per second.', ge=1e-3, le=1000.0
+        5.0, 'How much the velocity changes, standard deviation, m/s per second.', ge=1e-3, le=1000.0
     )
 
 

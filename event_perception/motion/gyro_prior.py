@@ -8,7 +8,7 @@ good estimate that does not rest on the gyro alone measures it (Kalman filter).
 
 from collections import deque
 from dataclasses import dataclass
-from itertools import takewhile
+from itertools import pairwise, takewhile
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -16,11 +16,13 @@ from numpy.typing import ArrayLike, NDArray
 from event_perception.config import param
 from event_perception.errors import CalibrationError
 from event_perception.events import ImuSample, TwistPrior
+from event_perception.motion.lie import so3_exp, so3_log
 from event_perception.motion.result import EgomotionResult
 
 Vector = NDArray[np.float64]
 
 MEMORY = 8192  # samples kept: four seconds at 2 kHz
+STRETCH_NS = 20_000_000  # over which the rate is taken as constant when turns are summed up
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,9 +33,6 @@ class GyroConfig:
         6e-3, 'Error of the mean over a window without bias, standard deviation, rad/s.', ge=1e-6
     )
     bias_sigma_rad_s: float = param(0.05, 'Bias at the start, standard deviation, rad/s.', ge=0.0)
-    map_gain_per_s: float = param(
-        0.2, 'Rate at which what a map turns the pose by is taken for bias, 1/s.', ge=0.0, le=100.0
-    )
     bias_walk_rad_s2: float = param(1e-3, 'Drift of the bias, rad/s per square root of a second.', ge=0.0)
 
 
@@ -71,20 +70,36 @@ class GyroPrior:
         if np.isfinite(sample.angular_velocity_rad_s).all():
             self._samples.append(sample)
 
-    def prior(self, t0_ns: int, t1_ns: int) -> TwistPrior | None:
-        """The mean rate of a window without bias, velocity unknown; None if there is no sample in it."""
+    def reading(self, t0_ns: int, t1_ns: int) -> Vector | None:
+        """The mean of the samples in [t0, t1) along the axes of the camera, bias included; None without one."""
         recent = takewhile(lambda s: s.t_ns >= t0_ns, reversed(self._samples))
         inside = [s.angular_velocity_rad_s for s in recent if s.t_ns < t1_ns]
-        if not inside:
+        return np.asarray(self._R @ np.mean(inside, axis=0), np.float64) if inside else None
+
+    def turn(self, t0_ns: int, t1_ns: int) -> Vector | None:
+        """Rotation vector of the camera from t0 to t1, bias included; None where samples are missing."""
+        n = max(1, -(-(t1_ns - t0_ns) // STRETCH_NS))
+        edges = np.linspace(t0_ns, t1_ns, n + 1).astype(np.int64)
+        means = [self.reading(int(a), int(b)) for a, b in pairwise(edges)]
+        if any(mean is None for mean in means):
+            return None
+        turned = np.eye(3)
+        for mean, dt_ns in zip(means, np.diff(edges)):
+            turned = turned @ so3_exp(mean * (1e-9 * float(dt_ns)))
+        return so3_log(turned)
+
+    def prior(self, t0_ns: int, t1_ns: int) -> TwistPrior | None:
+        """The mean rate of a window without bias, velocity unknown; None if there is no sample in it."""
+        reading = self.reading(t0_ns, t1_ns)
+        if reading is None:
             return None
         covariance = np.full((6, 6), np.nan)
         covariance[3:, 3:] = self.config.sigma_rad_s**2 * np.eye(3) + self._variance
-        omega = self._R @ np.mean(inside, axis=0) - self._bias
-        return TwistPrior((t0_ns + t1_ns) // 2, np.full(3, np.nan), omega, covariance)
+        return TwistPrior((t0_ns + t1_ns) // 2, np.full(3, np.nan), reading - self._bias, covariance)
 
-    def correct(self, turn_rad: Vector) -> None:
-        """Take what a map turned the predicted pose by, camera frame (3,), partly for an error of the bias."""
-        self._bias = self._bias - self.config.map_gain_per_s * np.asarray(turn_rad, np.float64)
+    def know(self, bias_rad_s: Vector, covariance: Vector) -> None:
+        """Take over a bias, camera frame (3,), that somebody estimates from more than egomotion."""
+        self._bias, self._variance = np.array(bias_rad_s, np.float64), np.array(covariance, np.float64)
 
     def learn(self, result: EgomotionResult, prior: TwistPrior) -> None:
         """Correct the bias by an estimate that was made with ``prior``.

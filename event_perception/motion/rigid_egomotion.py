@@ -29,7 +29,7 @@ from event_perception.motion.warps.base import SceneEvents
 
 Vector = NDArray[np.float64]
 
-SIGMAS = 2.0  # bins serve a search over as much of their size
+SIGMAS = 4.0  # what is known to a quarter of a bin is searched with smaller ones only
 
 
 @dataclass(frozen=True, slots=True)

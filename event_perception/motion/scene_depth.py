@@ -34,7 +34,9 @@ def events_with_depth(
     """
     n = len(window) if most is None else min(len(window), most)
     x, y, d, q = np.empty((4, n))
-    kept = look_up_depth(camera.bearings(), window.x, window.y, window.dt_s, view.q, view.affine, x, y, d, q)
+    kept = look_up_depth(
+        camera.bearings(), window.x, window.y, window.dt_s, view.nearer, view.affine, x, y, d, q
+    )
     return SceneEvents(x[:kept], y[:kept], d[:kept], np.ones(kept), q[:kept])
 
 
@@ -56,7 +58,16 @@ def refined(events: SceneEvents, twist: Vector, view: DepthView) -> SceneEvents:
     """
     x, y, q = np.empty((3, len(events)))
     refine(
-        events.x, events.y, events.d, events.q, np.asarray(twist, np.float64), view.q, view.affine, x, y, q
+        events.x,
+        events.y,
+        events.d,
+        events.q,
+        np.asarray(twist, np.float64),
+        view.nearer,
+        view.affine,
+        x,
+        y,
+        q,
     )
     return SceneEvents(x, y, events.d, events.w, q)
 

@@ -22,15 +22,16 @@ from numpy.typing import NDArray
 
 from event_perception.config import param
 from event_perception.errors import DataError
-from event_perception.events import DepthImage, EventArray, EventWindow, ImuSample
+from event_perception.events import DepthImage, EventArray, EventWindow, ImuSample, TwistPrior
 from event_perception.motion.camera import CameraModel
 from event_perception.motion.depth_warp import DepthViews
-from event_perception.motion.lie import se3_adjoint, se3_exp, se3_inverse, so3_exp
+from event_perception.motion.gyro_prior import GyroPrior
 from event_perception.motion.result import EgomotionResult
 from event_perception.motion.scene_depth import events_with_depth, refined
 from event_perception.motion.tracking_kernels import move_points
 from event_perception.odometry.estimate import OdometryEstimate
 from event_perception.odometry.keyframe_map import KeyframeConfig, KeyframeMap
+from event_perception.odometry.motion_filter import Evidence, MotionConfig, MotionFilter
 from event_perception.odometry.pose_alignment import PoseAligner, PoseAlignment, PoseAlignmentConfig
 
 Float32 = NDArray[np.float32]
@@ -43,30 +44,6 @@ Status = Literal['tracking', 'degraded', 'lost']
 class DepthSlamConfig:
     """Six degrees of freedom with depth."""
 
-    correlation_s: float = param(
-        0.1, 'Time over which errors of the twist stay correlated, seconds.', ge=0.001, le=10.0
-    )
-    claim_factor: float = param(
-        3.0,
-        'Errors of the twist are taken to be so many times those claimed: dense windows with depth claim too much.',
-        ge=1.0,
-        le=100.0,
-    )
-    hold_s: float = param(
-        0.1, 'Time constant with which the twist decays while it is not measured, seconds.', ge=0.001
-    )
-    lost_rate_std_rad_s: float = param(
-        0.5, 'What the rate may be while it is not measured, rad/s.', ge=1e-3, le=100.0
-    )
-    lost_velocity_std_m_s: float = param(
-        0.5, 'What the velocity may be while it is not measured, m/s.', ge=1e-3, le=90.0
-    )
-    least_rate_std_rad_s: float = param(
-        2e-3, 'No rate is claimed to be better than this, rad/s.', ge=1e-5, le=1.0
-    )
-    least_velocity_std_m_s: float = param(5e-3, 'No velocity is claimed to be better, m/s.', ge=1e-5, le=1.0)
-    start_std_rad: float = param(1e-3, 'Orientation at the start, standard deviation, rad.', ge=1e-6, le=1.0)
-    start_std_m: float = param(1e-3, 'Position at the start, standard deviation, metres.', ge=1e-6, le=1.0)
     alignment_std_px: float = param(
         0.3, 'No alignment is claimed to be better than this, px.', ge=0.0, le=10.0
     )
@@ -81,6 +58,7 @@ class DepthSlamConfig:
         1500, 'A window with fewer events is not aligned and makes no keyframe.', ge=10, live=True
     )
     lost_std_rad: float = param(0.1, 'Orientation less certain than this is lost, rad.', ge=1e-3, le=3.0)
+    motion: MotionConfig = field(default_factory=MotionConfig)
     keyframes: KeyframeConfig = field(default_factory=KeyframeConfig)
     alignment: PoseAlignmentConfig = field(default_factory=PoseAlignmentConfig)
 
@@ -119,15 +97,27 @@ class DepthSlam:
 
     def reset(self) -> None:
         """Start again at the identity, without keyframes."""
-        c = self.config
         self.map.clear()
+        self._filter = MotionFilter(self.config.motion)
         self._t_ns: int | None = None
-        self._T, self._twist = np.eye(4), np.zeros(6)
-        self._P = np.diag([c.start_std_m**2] * 3 + [c.start_std_rad**2] * 3)
-        self._twist_covariance = self._lost_covariance()
+        self._expected_ns: int | None = None
         self._measured = False
         self._anchor = np.zeros((6, 6))
         self._wanted: Matrix | None = None  # correction that was refused
+
+    @property
+    def bias_rad_s(self) -> Matrix:
+        """Bias of the gyroscope, camera frame (3,), rad/s; what it is without one means nothing."""
+        return self._filter.bias.copy()
+
+    @property
+    def _T(self) -> Matrix:
+        return self._filter.T
+
+    @property
+    def _P(self) -> Matrix:
+        """Of the pose, (tau, theta), camera axes."""
+        return self._filter.P[MotionFilter.POSE, MotionFilter.POSE]
 
     @classmethod
     def warm_up(cls, camera: CameraModel) -> None:
@@ -153,12 +143,14 @@ class DepthSlam:
         depth: DepthImage | None = None,
         imu: tuple[ImuSample, ...] = (),
     ) -> OdometryEstimate:
-        """Pose at the reference instant of the window; imu is used through egomotion only.
+        """Pose at the reference instant of the window; imu is used through ``expect`` only.
 
         Raises:
             DataError: If the window is not later than the one before, or depth is of another size.
         """
-        self._predict(window.t_ref_ns, egomotion)
+        if self._expected_ns != window.t_ref_ns:
+            self._predict(window, None)
+        self._measured = self._learn_twist(egomotion)
         if not self._measured:
             return self._told(window.t_ref_ns, self._state(), egomotion.reason)
         seen = None if depth is None else self._sharpened(window, depth)
@@ -170,49 +162,64 @@ class DepthSlam:
             self.map.add(self._T, seen.bearings, seen.q, told.pose_covariance)
         if correction is None:
             return told
-        return replace(
-            told, correction_rad=float(np.linalg.norm(correction.theta)), turn_rad=correction.theta
+        return replace(told, correction_rad=float(np.linalg.norm(correction.theta)))
+
+    def expect(self, window: EventWindow, gyro: GyroPrior | None) -> TwistPrior | None:
+        """The twist that this window should have, with what the gyroscope says of it.
+
+        Raises:
+            DataError: If the window is not later than the one before.
+        """
+        self._predict(window, gyro)
+        self._expected_ns = window.t_ref_ns
+        f = self._filter
+        return TwistPrior(
+            window.t_ref_ns, f.twist[:3].copy(), f.twist[3:].copy(), f.P[f.TWIST, f.TWIST].copy()
         )
 
-    def _predict(self, t_ns: int, egomotion: EgomotionResult) -> None:
-        dt_s = 0.0 if self._t_ns is None else (t_ns - self._t_ns) * 1e-9
-        if self._t_ns is not None and dt_s <= 0:
+    def _predict(self, window: EventWindow, gyro: GyroPrior | None) -> None:
+        t_ns, f = window.t_ref_ns, self._filter
+        if self._t_ns is not None and t_ns <= self._t_ns:
             raise DataError(
                 f'a window at {t_ns} ns after one at {self._t_ns} ns; windows must come in time order, call reset() '
                 'when the stream starts again'
             )
-        twist, covariance, measured = self._measurement(egomotion, dt_s)
-        first = self._twist if self._measured else twist
-        step = se3_exp(0.5 * dt_s * (first + twist))
-        back = se3_adjoint(se3_inverse(step))
-        spread = dt_s * (dt_s + 2 * self.config.correlation_s)
-        self._T = self._T @ step
-        self._P = back @ self._P @ back.T + spread * covariance
-        self._t_ns, self._twist, self._twist_covariance, self._measured = t_ns, twist, covariance, measured
+        sigma = 0.0 if gyro is None else gyro.config.sigma_rad_s
+        if self._t_ns is not None:
+            dt_s = (t_ns - self._t_ns) * 1e-9
+            turn = None if gyro is None else gyro.turn(self._t_ns, t_ns)
+            f.predict(dt_s, turn, dt_s * sigma)
+            if not self._measured:
+                f.fade(dt_s)
+        reading = None if gyro is None else gyro.reading(window.t0_ns, window.t1_ns)
+        if gyro is not None and reading is not None:
+            f.turn_by_gyro(reading, sigma)
+            gyro.know(f.bias, f.P[f.BIAS, f.BIAS])
+        self._t_ns = t_ns
 
-    def _measurement(self, egomotion: EgomotionResult, dt_s: float) -> tuple[Matrix, Matrix, bool]:
-        """Twist (v, omega) of this window with its covariance, or what is left of the one before."""
-        c, claimed = self.config, egomotion.covariance
-        if egomotion.converged and np.isfinite(egomotion.v).all() and np.isfinite(claimed).all():
-            least = np.diag([c.least_velocity_std_m_s**2] * 3 + [c.least_rate_std_rad_s**2] * 3)
-            return np.concatenate([egomotion.v, egomotion.omega]), self._trusted(claimed) + least, True
-        kept = np.exp(-dt_s / c.hold_s)
-        twist = kept * self._twist
-        covariance = self._lost_covariance()
-        if egomotion.converged and np.isfinite(egomotion.omega_covariance).all():
-            twist[3:] = egomotion.omega
-            covariance[3:, 3:] = egomotion.omega_covariance + c.least_rate_std_rad_s**2 * np.eye(3)
-        return twist, covariance, False
+    def _learn_twist(self, egomotion: EgomotionResult) -> bool:
+        """Take over what egomotion says of this window; whether that is the whole twist."""
+        f, claimed = self._filter, 0.5 * (egomotion.covariance + egomotion.covariance.T)
+        if not egomotion.converged:
+            return False
+        if np.isfinite(egomotion.v).all() and np.isfinite(claimed).all():
+            ahead = np.concatenate([egomotion.v, egomotion.omega]) - f.twist
+            count = self._windows_that_err_together(egomotion)
+            if self._expected_ns == egomotion.t_ref_ns:
+                f.learn(f.TWIST, Evidence.behind(f.P[f.TWIST, f.TWIST], ahead, claimed).shared(count))
+            else:
+                f.measure(f.TWIST, ahead, count * claimed)
+            return True
+        if self._expected_ns != egomotion.t_ref_ns and np.isfinite(claimed[3:, 3:]).all():
+            f.measure(slice(9, 12), egomotion.omega - f.twist[3:], claimed[3:, 3:])
+        return False
 
-    def _trusted(self, claimed: Matrix) -> Matrix:
-        return self.config.claim_factor**2 * 0.5 * (claimed + claimed.T)
-
-    def _lost_covariance(self) -> Matrix:
-        c = self.config
-        return np.diag([c.lost_velocity_std_m_s**2] * 3 + [c.lost_rate_std_rad_s**2] * 3)
+    def _windows_that_err_together(self, egomotion: EgomotionResult) -> float:
+        duration_s = max((egomotion.t1_ns - egomotion.t0_ns) * 1e-9, 1e-3)
+        return 1 + 2 * self.config.motion.correlation_s / duration_s
 
     def _sharpened(self, window: EventWindow, depth: DepthImage) -> _Seen:
-        v, omega = self._twist[:3], self._twist[3:]
+        v, omega = self._filter.twist[:3], self._filter.twist[3:]
         view = self._views.of(depth).carried(omega_rad_s=omega, v_m_s=v, t_ns=window.t_ref_ns)
         events = events_with_depth(window, self.camera, view, self.config.alignment.max_events)
         motion = np.concatenate([omega, v])
@@ -248,12 +255,19 @@ class DepthSlam:
         if objection is not None and not self._wanted_again(wanted):
             return self._state(), objection, None
         self._wanted = None
-        R = self._T[:3, :3]
-        self._T[:3, 3] += R @ found.tau
-        self._T[:3, :3] = R @ so3_exp(found.theta)
-        self._P = 0.5 * (found.posterior + found.posterior.T) + self._least(seen.depth_m)
-        self._anchor = self.map.covariance(self._T)
+        self._filter.learn(MotionFilter.POSE, found.evidence.softened(self._least(seen.depth_m)))
+        self._anchor = self.map.covariance(self._T) + self._shared_error(found, seen.depth_m)
         return 'tracking', 'on the map', found
+
+    def _shared_error(self, found: PoseAlignment, depth_m: float) -> Matrix:
+        """Error of the map's events under this window: as large as that of the window's own, and it does not average out.
+
+        (6, 6), odometry frame.
+        """
+        c, n = self.config.alignment, max(1, self.map.close(self._T))
+        reach = np.diag([(c.max_shift * depth_m) ** -2] * 3 + [c.max_turn_rad**-2] * 3)
+        turned = np.kron(np.eye(2), self._T[:3, :3])
+        return np.asarray(turned @ np.linalg.inv(found.evidence.information + reach) @ turned.T / n)
 
     def _least(self, depth_m: float) -> Matrix:
         """What an alignment may be off without knowing: alignments on the same keyframes err together."""
@@ -288,8 +302,8 @@ class DepthSlam:
         return 'lost' if lost else 'degraded'
 
     def _told(self, t_ns: int, status: Status, reason: str) -> OdometryEstimate:
-        turned = np.kron(np.eye(2), self._T[:3, :3])
+        turned, f = np.kron(np.eye(2), self._T[:3, :3]), self._filter
         return OdometryEstimate(
-            t_ns, self._T.copy(), turned @ self._P @ turned.T + self._anchor, self._twist[:3].copy(), self._twist[3:].copy(),
-            self._twist_covariance.copy(), self._measured, reason, status,
+            t_ns, f.T.copy(), turned @ self._P @ turned.T + self._anchor, f.twist[:3].copy(), f.twist[3:].copy(),
+            f.P[f.TWIST, f.TWIST].copy(), self._measured, reason, status,
         )  # fmt: skip

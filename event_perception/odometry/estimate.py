@@ -9,7 +9,8 @@ from typing import Literal, Protocol, runtime_checkable
 import numpy as np
 from numpy.typing import NDArray
 
-from event_perception.events import DepthImage, EventWindow, ImuSample
+from event_perception.events import DepthImage, EventWindow, ImuSample, TwistPrior
+from event_perception.motion.gyro_prior import GyroPrior
 from event_perception.motion.result import EgomotionResult
 
 
@@ -28,7 +29,6 @@ class OdometryEstimate:
         reason: One short sentence.
         status: 'tracking', 'degraded': going on without what usually corrects it, or 'lost'.
         correction_rad: By how much this pose was turned against what motion alone predicted; a jump, if large.
-        turn_rad: That turn, by a map that bounds drift, (3,), camera frame; None if there was none.
     """
 
     t_ns: int
@@ -41,7 +41,6 @@ class OdometryEstimate:
     reason: str
     status: Literal['tracking', 'degraded', 'lost'] = 'tracking'
     correction_rad: float = 0.0
-    turn_rad: NDArray[np.float64] | None = None
 
 
 class Odometry(Protocol):
@@ -59,6 +58,20 @@ class Odometry(Protocol):
 
     def reset(self) -> None:
         """Start again at the identity."""
+        ...
+
+
+@runtime_checkable
+class Predicting(Protocol):
+    """An odometry that knows what the twist of a window will be about, and so what the bias of a gyroscope is."""
+
+    def expect(self, window: EventWindow, gyro: GyroPrior | None) -> TwistPrior | None:
+        """What egomotion should start from; to be asked right before egomotion and ``update`` of that window.
+
+        Args:
+            window: The window to come.
+            gyro: Readings of a gyroscope; afterwards it has the bias that the odometry has found.
+        """
         ...
 
 

@@ -22,6 +22,7 @@ Float32 = NDArray[np.float32]
 Matrix = NDArray[np.float64]
 
 TURN = 0.7  # a turn of a radian takes as much out of the view as a shift by so many median depths
+CLOSE = 0.3  # of that
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,10 +105,13 @@ class KeyframeMap:
 
     def near(self, T: Matrix) -> list[Keyframe]:
         """Keyframes that see much of what a camera here sees, the closest first."""
-        distances, turns = self._from(T)
-        reach = distances / np.array([frame.depth_m for frame in self.frames]) + TURN * turns
+        reach = self._reach(T)
         order = np.argsort(reach, kind='stable')[: self.config.used]
         return [self.frames[i] for i in order if reach[i] < 1.0]
+
+    def close(self, T: Matrix) -> int:
+        """How many keyframes see most of what a camera here sees."""
+        return int(np.count_nonzero(self._reach(T) < CLOSE))
 
     def covariance(self, T: Matrix) -> Matrix:
         """With which the map is known that a camera here sees: mean over its keyframes, (6, 6)."""
@@ -129,6 +133,11 @@ class KeyframeMap:
                 frame.points, R, p, self._affine, hiding, np.float32(1 - self.config.behind), self._raw
             )
         return _standardised(self._raw, self.config)
+
+    def _reach(self, T: Matrix) -> Matrix:
+        """How much less every keyframe sees of the same: 0 is all, 1 little."""
+        distances, turns = self._from(T)
+        return distances / np.array([frame.depth_m for frame in self.frames]) + TURN * turns
 
     def _from(self, T: Matrix) -> tuple[Matrix, Matrix]:
         """Distance, m, and turn, rad, from a camera here to every keyframe."""

@@ -20,12 +20,14 @@ from event_perception.motion.newton import Evaluation, NewtonConfig, minimise
 from event_perception.motion.quadratic_prior import QuadraticPrior, covariance
 from event_perception.motion.tracking_objective import TrackingObjective
 from event_perception.odometry.direction_map import View
+from event_perception.odometry.motion_filter import Evidence
 
 Float32 = NDArray[np.float32]
 Vector = NDArray[np.float64]
 
 
 SWAPPED = [3, 4, 5, 0, 1, 2]  # (tau, theta) to (theta, tau) and back
+NOTHING = Evidence(np.zeros((6, 6)), np.zeros(6))
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +57,7 @@ class PoseAlignment:
         theta: Turn (3,), rad: R_true = R_predicted Exp(theta).
         tau: Shift (3,), m: p_true = p_predicted + R_predicted tau.
         posterior: Covariance of (tau, theta), camera axes, prediction and window together; infinite where flat.
+        evidence: What the window alone says of (tau, theta).
         agreement: How well the events follow the map: 1 exactly, 0 not at all.
         n_evaluations: Evaluations of the objective.
         converged: Whether Newton arrived.
@@ -63,6 +66,7 @@ class PoseAlignment:
     theta: Vector
     tau: Vector
     posterior: Vector
+    evidence: Evidence
     agreement: float
     n_evaluations: int
     converged: bool
@@ -106,7 +110,10 @@ class PoseAligner:
         value = solution.last.value - known.value(solution.at / unit)
         agreement = -0.5 * value / max(view.peak, 1e-9)
         posterior = (flat / np.outer(unit, unit))[np.ix_(SWAPPED, SWAPPED)]
-        return PoseAlignment(x[:3], x[3:], posterior, agreement, spent, solution.converged)
+        if not np.isfinite(posterior).all():
+            return PoseAlignment(x[:3], x[3:], posterior, NOTHING, agreement, spent, converged=False)
+        evidence = Evidence.behind(believed[np.ix_(SWAPPED, SWAPPED)], x[SWAPPED], posterior)
+        return PoseAlignment(x[:3], x[3:], posterior, evidence, agreement, spent, solution.converged)
 
     def _evaluate(self, unit: Vector, known: QuadraticPrior, s: Vector) -> Evaluation:
         x = s / unit

@@ -54,6 +54,8 @@ def test_depth_is_that_of_the_point_and_not_of_the_pixel():
     assert known.q[0] == pytest.approx(1.0)
     at_its_pixel = SceneEvents(x, zero, zero, one, one)
     assert refined(at_its_pixel, twist, view).q[0] == pytest.approx(0.25)
+    beside = SceneEvents(x - 0.01, zero, zero, one, one)  # two columns from the edge: part of its outline
+    assert refined(beside, twist, view).q[0] == pytest.approx(1.0)
 
 
 def test_depth_changes_with_the_way_towards_the_camera():
