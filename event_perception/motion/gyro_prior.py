@@ -80,12 +80,12 @@ class GyroPrior:
         """Rotation vector of the camera from t0 to t1, bias included; None where samples are missing."""
         n = max(1, -(-(t1_ns - t0_ns) // STRETCH_NS))
         edges = np.linspace(t0_ns, t1_ns, n + 1).astype(np.int64)
-        means = [self.reading(int(a), int(b)) for a, b in pairwise(edges)]
-        if any(mean is None for mean in means):
-            return None
         turned = np.eye(3)
-        for mean, dt_ns in zip(means, np.diff(edges)):
-            turned = turned @ so3_exp(mean * (1e-9 * float(dt_ns)))
+        for a, b in pairwise(edges):
+            mean = self.reading(int(a), int(b))
+            if mean is None:
+                return None
+            turned = turned @ so3_exp(mean * (1e-9 * float(b - a)))
         return so3_log(turned)
 
     def prior(self, t0_ns: int, t1_ns: int) -> TwistPrior | None:
