@@ -32,6 +32,7 @@ from event_perception.evaluation.flow_weak_study import (
     weak_tiles_table,
 )
 from event_perception.evaluation.flow_windows import (
+    BESIDE,
     HORIZON_S,
     KINDS,
     Solver,
@@ -96,16 +97,22 @@ def egomotion_table(seeds: Seeds) -> Iterator[str]:
 def _scored(
     rows: dict[str, Solver], seeds: Seeds, *, length_s: float = 0.05, against: str = ''
 ) -> Iterator[str]:
-    yield f'EPE px / AE deg / %3PE over {1e3 * HORIZON_S:.0f} ms at event pixels; mean EPE; within 5 px of an edge; dense'
     yield (
-        '| method | ' + ' | '.join(KINDS) + ' | mean | near edges | dense |' + (' ratio |' if against else '')
+        f'EPE px / AE deg / %3PE over {1e3 * HORIZON_S:.0f} ms at event pixels; mean EPE of {", ".join(KINDS)}; '
+        'within 5 px of an edge; dense'
     )
-    yield '|-|' + '-|' * (len(KINDS) + 3 + bool(against))
+    yield (
+        '| method | '
+        + ' | '.join(KINDS + BESIDE)
+        + ' | mean | near edges | dense |'
+        + (' ratio |' if against else '')
+    )
+    yield '|-|' + '-|' * (len(KINDS + BESIDE) + 3 + bool(against))
     reference = np.nan
     for name, solver in rows.items():
-        table = score_table(solver, seeds=seeds, length_s=length_s)
+        table = score_table(solver, seeds=seeds, length_s=length_s, kinds=KINDS + BESIDE)
         cells = [f'{row[0]:.2f}/{row[1]:.1f}/{row[2]:.0f}' for row in table.values()]
-        mean, edge, dense = mean_epe(table), *(np.mean([row[k] for row in table.values()]) for k in (3, 4))
+        mean, edge, dense = mean_epe(table), *(np.mean([table[kind][k] for kind in KINDS]) for k in (3, 4))
         reference = mean if name == against else reference
         ratio = f' {mean / reference:.2f} |' if against else ''
         yield f'| {name} | ' + ' | '.join(cells) + f' | {mean:.3f} | {edge:.2f} | {dense:.2f} |{ratio}'

@@ -25,6 +25,7 @@ from event_perception.motion.image_kernels import OPTIONS
 
 SEMIDEFINITE_FLOOR = 0.01
 TRUST_BINS = 1.5  # longest step, bins at the end of the window
+STRENGTHS = (0.1, 1.5)  # least and most that motion over the window changes the coupling by
 
 
 @dataclass(frozen=True, eq=False)
@@ -126,7 +127,10 @@ def refine(objective: JointField, start: Velocities, iterations: int, config: Ti
         config: Parameters.
     """
     joint, grid = config.joint, objective.grid
-    q = np.array(start, np.float64)
+    q, length_s = np.array(start, np.float64), 2 * objective.events.half_s
+    weight = joint.coupling * strength_of_coupling(
+        start, objective.weights(), length_s, joint.displacement_px
+    )
     longest = TRUST_BINS * objective.bin_px / objective.events.half_s
     raw, curvature, value = q.copy(), np.zeros((len(grid), 3)), 0.0
     for _ in range(iterations):
@@ -135,19 +139,40 @@ def refine(objective: JointField, start: Velocities, iterations: int, config: Ti
         newton_targets(
             q, gradient, second, config.newton.eigenvalue_floor, joint.relaxation, longest, raw, curvature
         )
-        strength = joint.coupling * typical_curvature(curvature)
         couple(
             raw,
             evenly_held(curvature, joint.evenness),
             grid.rows,
             grid.columns,
-            strength,
-            config.coupling.scale_px_s,
+            weight * typical_curvature(curvature),
+            joint.scale_px / length_s,
             config.coupling.power,
             joint.sweeps,
             q,
         )
     return Refined(q, raw, curvature, objective.weights(), value)
+
+
+def strength_of_coupling(
+    q: Velocities, weight: NDArray[np.float64], length_s: float, displacement_px: float
+) -> float:
+    """How much more or less neighbours pull than at ``displacement_px``: a node that saw its events move far knows more.
+
+    Curvature grows with the length of a window as coupling does, so their ratio does not tell this.
+    """
+    speed = weighted_median(np.hypot(*q.T), weight)
+    if speed is None:
+        return 1.0
+    return float(np.clip(displacement_px / max(speed * length_s, 1e-6), *STRENGTHS))
+
+
+def weighted_median(values: NDArray[np.float64], weight: NDArray[np.float64]) -> float | None:
+    """The value that half of the weight lies below; None where there is no weight."""
+    if not weight.sum() > 0:
+        return None
+    order = np.argsort(values)
+    share = np.cumsum(weight[order])
+    return float(values[order][np.searchsorted(share, 0.5 * share[-1])])
 
 
 @njit(**OPTIONS)

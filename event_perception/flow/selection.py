@@ -3,17 +3,17 @@
 """Edges of objects: where two motions meet, every small cell takes the one that focuses its own events best.
 
 A smooth field blurs a motion edge over the spacing of its nodes. So on a finer grid each cell scores the
-interpolated flow and the flows of the nodes around it, and changes only for a clearly better one. Where all
-nodes around agree there is nothing to choose from but noise: a gate leaves those cells alone.
+interpolated flow and the flows of the nodes around it, and changes only for a clearly better one. What is scored are
+the events that a flow brings into the cell at the reference time: those seen in it may be of an object that passed.
+Where all nodes around agree there is nothing to choose from but noise: a gate leaves those cells alone.
 """
 
 import numpy as np
 from numpy.typing import NDArray
 
+from event_perception.flow.arrival_kernels import score_arrivals, sort_into_cells
 from event_perception.flow.events import FlowEvents
 from event_perception.flow.grid import NodeGrid, Velocities
-from event_perception.flow.pyramid import image_size, sorted_tiles
-from event_perception.flow.tile_kernels import score_tiles
 from event_perception.flow.tiles_config import TilesConfig
 
 _AROUND = [(dy, dx) for dy in (-1, 0, 1) for dx in (-1, 0, 1)]
@@ -70,19 +70,22 @@ def _best(
     open_: NDArray[np.bool_],
     config: TilesConfig,
 ) -> Velocities:
-    selection, bin_px = config.selection, config.joint.bin_px
-    tiles = sorted_tiles(events, fine, selection.window_px)
-    trials = np.concatenate([smooth[:, None], candidates], axis=1)
-    trials[~open_] = np.nan  # not scored
+    selection = config.selection
+    x, y = np.meshgrid(*fine.centres)
+    trials = np.ascontiguousarray(np.concatenate([smooth[:, None], candidates], axis=1)[open_])
     scores = np.zeros(trials.shape[:2])
-    reach = float(np.abs(q).max()) if (q := candidates[open_]).size else 0.0
-    score_tiles(
-        tiles.x, tiles.y, tiles.s, tiles.begin, selection.min_events, np.ascontiguousarray(trials),
-        bin_px, image_size(selection.window_px, bin_px, reach * events.half_s), config.focus == 'gradient', scores,
+    cells = np.zeros(len(fine) + 1, np.int64)
+    sorted_x, sorted_y, sorted_s = np.empty((3, len(events)), np.float32)
+    lattice = (float(fine.spacing), fine.rows, fine.columns)
+    sort_into_cells(events.x, events.y, events.s, *lattice, sorted_x, sorted_y, sorted_s, cells)
+    score_arrivals(
+        sorted_x, sorted_y, sorted_s, cells, *lattice, events.half_s, x.ravel()[open_], y.ravel()[open_], trials,
+        config.joint.bin_px, float(selection.window_px), selection.min_events, config.focus == 'gradient', scores,
     )  # fmt: skip
     scores[:, 0] *= 1 + selection.bonus
-    chosen = trials[np.arange(len(fine)), np.argmax(scores, axis=1)]
-    return np.where(open_[:, None], chosen, smooth)
+    chosen = smooth.copy()
+    chosen[open_] = trials[np.arange(len(trials)), np.argmax(scores, axis=1)]
+    return chosen
 
 
 def _median3(q: Velocities, grid: NodeGrid) -> Velocities:

@@ -20,7 +20,7 @@ from event_perception.events import DepthImage, EventWindow
 from event_perception.flow.events import FlowEvents
 from event_perception.flow.field import FlowField
 from event_perception.flow.grid import NodeGrid, Velocities
-from event_perception.flow.joint import JointField, Refined, refine
+from event_perception.flow.joint import JointField, Refined, refine, weighted_median
 from event_perception.flow.pyramid import REACH, cold_start
 from event_perception.flow.selection import select_at_edges
 from event_perception.flow.tiles_config import TilesConfig
@@ -217,12 +217,7 @@ def neighbour_disagreement(q: Velocities, grid: NodeGrid) -> NDArray[np.float64]
 
 def median_speed(refined: Refined) -> float | None:
     """Median of the speed over the events; None where no node has any."""
-    speed, weight = np.hypot(*refined.q.T), refined.weight
-    if not weight.sum() > 0:
-        return None
-    order = np.argsort(speed)
-    share = np.cumsum(weight[order])
-    return float(speed[order][np.searchsorted(share, 0.5 * share[-1])])
+    return weighted_median(np.hypot(*refined.q.T), refined.weight)
 
 
 def dense_mask(grid: NodeGrid, known: NDArray[np.bool_]) -> NDArray[np.bool_]:

@@ -47,7 +47,7 @@ class CouplingConfig:
 class JointConfig:
     """Refinement of all nodes at once, over one image."""
 
-    spacing_px: int = param(16, 'Distance of the nodes, px.', ge=4, le=256)
+    spacing_px: int = param(12, 'Distance of the nodes, px.', ge=4, le=256)
     bin_px: float = param(
         1.5, 'Side of a bin, px; 1 locks slow motion to the pixel lattice.', ge=0.5, le=16.0
     )
@@ -55,7 +55,19 @@ class JointConfig:
     warm_iterations: int = param(4, 'Newton steps from the field of the window before.', ge=1, le=100)
     relaxation: float = param(0.7, 'Share of a Newton step that is taken.', ge=0.05, le=1.0)
     coupling: float = param(
-        0.4, 'Weight of neighbours, in units of the median curvature; 0: none.', ge=0.0, le=100.0
+        0.5,
+        'Weight of neighbours where the image moves by `displacement_px`, in units of the median curvature; 0: none.',
+        ge=0.0,
+        le=100.0,
+    )
+    displacement_px: float = param(
+        8.0,
+        'Median motion over the window at which `coupling` holds; it falls as motion grows and nodes know more, px.',
+        ge=0.1,
+        le=1000.0,
+    )
+    scale_px: float = param(
+        1.5, 'Difference of motions over the window that still pulls at half strength, px.', ge=0.01
     )
     evenness: float = param(
         0.5,
@@ -75,8 +87,8 @@ class SelectionConfig:
 
     enabled: bool = param(True, 'Whether cells choose among the motions around them.')
     spacing_px: int = param(8, 'Distance of the cells, px.', ge=2, le=128)
-    window_px: int = param(12, 'Side of the window that a cell judges by, px.', ge=2, le=256)
-    min_events: int = param(12, 'Cells with fewer events keep their motion.', ge=1)
+    window_px: int = param(10, 'Side of the window that a cell judges by, px.', ge=2, le=256)
+    min_events: int = param(4, 'A motion must bring this many events into the window of a cell.', ge=1)
     bonus: float = param(0.05, 'By what fraction the focus must be higher to change.', ge=0.0, le=10.0)
     gate: float = param(
         0.5,

@@ -72,7 +72,8 @@ def flow_clip(kind: str, *, seed: int, duration_s: float = 0.3, texel_m: float =
 
     Args:
         kind: ``occl`` sideways motion past near panels, ``fwd`` forward motion, ``indep`` slow sideways motion
-            and a panel that moves on its own, ``gen`` fast turning and moving.
+            and a panel that moves the other way across the image, ``indep_slow`` slower still and a slower panel,
+            ``gen`` fast turning and moving.
         seed: Of scene, sensor and details of the motion.
         duration_s: Length.
         texel_m: Resolution of the textures.
@@ -83,7 +84,8 @@ def flow_clip(kind: str, *, seed: int, duration_s: float = 0.3, texel_m: float =
     motions = {
         'occl': ((0.0, -0.8, 0.1), (0.0, 0.0, 0.0)),
         'fwd': ((1.2, 0.0, 0.0), (0.0, 0.0, 0.0)),
-        'indep': ((0.1, -0.25, 0.0), (0.0, 0.0, 0.0)),
+        'indep': ((0.1, 0.4, 0.0), (0.0, 0.0, 0.0)),
+        'indep_slow': ((0.1, -0.25, 0.0), (0.0, 0.0, 0.0)),
         'gen': ((0.6, -0.6, 0.3), (0.4, 1.0, -0.6)),
     }
     if kind not in motions:
@@ -98,7 +100,7 @@ def flow_clip(kind: str, *, seed: int, duration_s: float = 0.3, texel_m: float =
         seed=seed,
         duration_s=duration_s,
         trajectory=SplineTrajectory(t, path, turn),
-        walker_m_s=0.5 if kind == 'indep' else 0.0,
+        walker_m_s={'indep': 1.0, 'indep_slow': 0.5}.get(kind, 0.0),
         texel_m=texel_m,
         name=kind,
     )
@@ -202,7 +204,7 @@ _BUILDERS: dict[str, Callable[..., SimulatedSequence]] = {
     'rotation': rotation_sequence,
     'slider': slider_sequence,
     **{n: (lambda n=n, **k: rotation_set(n, **k)) for n in SETS},
-    **{n: (lambda n=n, **k: flow_clip(n, **k)) for n in ('occl', 'fwd', 'indep', 'gen')},
+    **{n: (lambda n=n, **k: flow_clip(n, **k)) for n in ('occl', 'fwd', 'indep', 'indep_slow', 'gen')},
     **{n: (lambda n=n, **k: table_sequence(n, **k)) for n in TABLE_MOTIONS},
 }
 
