@@ -18,6 +18,7 @@ BENCHMARKS = Registry(
         'egomotion': 'event_perception.evaluation.bench_egomotion:bench_egomotion',
         'flow': 'event_perception.evaluation.bench_flow:bench_flow',
         'images': 'event_perception.evaluation.bench_images:bench_images',
+        'odometry': 'event_perception.evaluation.bench_odometry:bench_odometry',
         'optics': 'event_perception.evaluation.bench_optics:bench_optics',
         'sim_camera': 'event_perception.evaluation.bench_sim_camera:bench_sim_camera',
         'simulation': 'event_perception.evaluation.bench_simulation:bench_simulation',

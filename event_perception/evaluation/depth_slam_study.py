@@ -2,42 +2,46 @@
 # SPDX-License-Identifier: Apache-2.0
 """Six degrees of freedom in simulated rooms: events, a noisy slow depth camera and a gyroscope with bias; exact truth.
 
-    python -m event_perception.evaluation.depth_slam_study --seeds 1 2 --duration 12
+    python -m event_perception.evaluation.depth_slam_study --seeds 3 4 5 --duration 20
 
 prints a row per seed, with and without the gyroscope: error of the trajectory aligned rigidly and by its first pose,
-of the orientation, what the covariance is worth, and the time of a window.
+of the orientation, what the covariance is worth (5.3 is ideal), error of the gyroscope's bias, CPU time of a window.
+``--trajectory`` takes the motion from a file (TUM or ECD groundtruth.txt); ``--fault`` spoils a second in the middle;
+``--set`` changes parameters of the pipeline; ``--minutes`` goes round a closed motion for so long and tells how
+memory grows.
 """
 
 import argparse
-from collections.abc import Iterator
+import resource
+from collections.abc import Iterable
 from dataclasses import dataclass
-from functools import partial
-from itertools import takewhile
-from typing import Any
+from time import process_time
+from typing import Any, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
-from event_perception.config import update
+from event_perception.config import parse, update
+from event_perception.evaluation.depth_slam_recording import Fault, Recording, closed_motion
 from event_perception.evaluation.trajectory import align, consistency, rms
-from event_perception.events import DepthImage, ImuSample
 from event_perception.motion.lie import se3_inverse, so3_log
+from event_perception.odometry.depth_slam import DepthSlam
 from event_perception.odometry.estimate import OdometryEstimate
 from event_perception.pipeline import Pipeline, PipelineConfig
 from event_perception.simulation import scenes
-from event_perception.simulation.imu import ImuConfig
-from event_perception.simulation.sequence import SimulatedSequence
 
-DEPTH_HZ = 30
-NOISE_AT_2M = 0.01  # grows with the distance
-HOLES = 0.03
-HEAD = 'seed gyro  path m   ATE m  % path  first-pose m  rot rms deg  end deg  worth  window ms  tracking'
+HEAD = (
+    'seed gyro  path m   ATE m  % path  first-pose m  end m  rot rms deg  end deg  worth  bias mrad/s  '
+    'window ms   95 %  tracking'
+)
 SETTINGS: dict[str, Any] = {
     'stages': ('egomotion', 'odometry'),
     'window.duration_s': 0.05,
     'fusion.use_depth': True,
     'odometry.method': 'depth_slam',
 }
+ROUND_S = 10.0  # of the closed motion
+MEGABYTE = 1024  # ru_maxrss is in kilobytes
 
 
 @dataclass(frozen=True)
@@ -47,63 +51,55 @@ class Score:
     path_m: float
     ate_m: float
     ate_first_m: float
+    end_m: float
     rotation_rms_deg: float
     rotation_end_deg: float
     worth: float
-    window_ms: float
+    bias_mrad_s: float
+    window_ms: tuple[float, float]
     tracking: float
 
+    def row(self) -> str:
+        """For the table."""
+        return (
+            f'{self.path_m:7.2f} {self.ate_m:7.4f} {100 * self.ate_m / self.path_m:7.2f} {self.ate_first_m:13.4f} '
+            f'{self.end_m:6.3f} {self.rotation_rms_deg:12.2f} {self.rotation_end_deg:8.2f} {self.worth:6.1f} '
+            f'{self.bias_mrad_s:12.1f} {self.window_ms[0]:10.1f} {self.window_ms[1]:6.1f} {self.tracking:9.2f}'
+        )
 
-def run(sequence: SimulatedSequence, *, gyro: bool, seed: int = 0) -> Score:
+
+@dataclass(frozen=True)
+class Run:
+    """What the odometry said, the CPU time of each of its windows, and the bias that it ended with."""
+
+    estimates: list[OdometryEstimate]
+    seconds: list[float]
+    bias_rad_s: NDArray[np.float64]
+
+
+def run(recording: Recording, settings: dict[str, Any], samples: Iterable[Any] | None = None) -> Run:
     """One recording through the pipeline, samples in time order."""
-    seconds: list[float] = []
-    pipeline = Pipeline(
-        update(PipelineConfig(), {**SETTINGS, 'fusion.use_gyro': gyro}),
-        sequence.camera,
-        observer=lambda stage, t_ns, elapsed_s: seconds.append(elapsed_s),
-    )
+    pipeline = Pipeline(update(PipelineConfig(), {**SETTINGS, **settings}), recording.sequence.camera)
     estimates: list[OdometryEstimate] = []
-    for sample in samples(sequence, seed):
-        estimates += [out for out in pipeline.push(sample) if isinstance(out, OdometryEstimate)]
-    return score(sequence, estimates, 1e3 * float(np.median(_pairs(seconds))))
+    seconds, since_s = [], 0.0
+    for sample in recording.samples() if samples is None else samples:
+        start_s = process_time()
+        outputs = pipeline.push(sample)
+        since_s += process_time() - start_s
+        for estimate in (out for out in outputs if isinstance(out, OdometryEstimate)):
+            estimates.append(estimate)
+            seconds.append(since_s)
+            since_s = 0.0
+    slam = pipeline.odometry
+    bias = slam.bias_rad_s if isinstance(slam, DepthSlam) else np.full(3, np.nan)
+    return Run(estimates, seconds, bias)
 
 
-def samples(sequence: SimulatedSequence, seed: int) -> Iterator[Any]:
-    """Events, depth with noise and holes, and inertial readings, each before events that are later."""
-    rng = np.random.default_rng(seed)
-    readings = iter(sequence.imu(ImuConfig(seed=seed)).samples())
-    times = iter(range(sequence.start_ns, sequence.end_ns, 1_000_000_000 // DEPTH_HZ))
-    next_depth = next(times)
-    for events in sequence.chunks():
-        if not len(events):
-            continue
-        until_ns = int(events.t_ns[-1])
-        yield from takewhile(partial(_until, until_ns), readings)
-        pieces = [0]
-        while next_depth <= until_ns:
-            cut = int(np.searchsorted(events.t_ns, next_depth))
-            yield events[pieces[-1] : cut]
-            pieces.append(cut)
-            yield _measured(sequence.depth(next_depth), rng)
-            next_depth = next(times, 2**62)
-        yield events[pieces[-1] :]
-
-
-def _until(end_ns: int, reading: ImuSample) -> bool:
-    return reading.t_ns <= end_ns
-
-
-def _measured(depth: DepthImage, rng: np.random.Generator) -> DepthImage:
-    z = depth.depth_m
-    noisy = z * (1 + NOISE_AT_2M * (z / 2) * rng.standard_normal(z.shape))
-    noisy[rng.random(z.shape) < HOLES] = np.nan
-    return DepthImage(depth.t_ns, noisy.astype(np.float32))
-
-
-def score(sequence: SimulatedSequence, estimates: list[OdometryEstimate], window_ms: float) -> Score:
+def score(recording: Recording, made: Run) -> Score:
     """Errors against the truth."""
+    estimates = made.estimates
     t_ns = np.array([e.t_ns for e in estimates])
-    truth, ours = sequence.pose(t_ns), np.array([e.T_odom_camera for e in estimates])
+    truth, ours = recording.sequence.pose(t_ns), np.array([e.T_odom_camera for e in estimates])
     first = truth[0] @ se3_inverse(ours[0])
     moved = first @ ours
     rigid = align(truth[:, :3, 3], ours[:, :3, 3])
@@ -114,10 +110,12 @@ def score(sequence: SimulatedSequence, estimates: list[OdometryEstimate], window
         float(np.linalg.norm(np.diff(truth[:, :3, 3], axis=0), axis=1).sum()),
         rms(error),
         rms(error_first),
+        float(error_first[-1]),
         float(np.rad2deg(rms(turn))),
         float(np.rad2deg(turn[-1])),
         _worth(estimates[5:], se3_inverse(first) @ truth[5:]),
-        window_ms,
+        1e3 * float(np.linalg.norm(made.bias_rad_s - recording.imu.gyro_bias_rad_s[-1])),
+        (1e3 * float(np.median(made.seconds)), 1e3 * float(np.percentile(made.seconds, 95))),
         float(np.mean([e.status == 'tracking' for e in estimates])),
     )
 
@@ -132,10 +130,52 @@ def _worth(estimates: list[OdometryEstimate], truth: NDArray[np.float64]) -> flo
     return 6 * consistency(np.array(off), told)['nees_median']
 
 
-def _pairs(seconds: list[float]) -> NDArray[np.float64]:
-    """Egomotion and odometry of a window together."""
-    even = seconds[: len(seconds) // 2 * 2]
-    return np.reshape(even, (-1, 2)).sum(axis=1)
+def fault_report(recording: Recording, made: Run) -> str:
+    """How the spoilt second was told and survived: worst error in it and a second later, statuses, claims."""
+    s = recording.sequence
+    middle = (s.start_ns + s.end_ns) // 2
+    t_ns = np.array([e.t_ns for e in made.estimates])
+    ours, truth = np.array([e.T_odom_camera for e in made.estimates]), s.pose(t_ns)
+    moved = truth[0] @ se3_inverse(ours[0]) @ ours
+    off_m = np.linalg.norm(moved[:, :3, 3] - truth[:, :3, 3], axis=1)
+    rows = []
+    for name, start, end in (('before', -1.0, 0.0), ('in it', 0.0, 1.0), ('0.3 s later', 1.3, 2.0)):
+        part = np.flatnonzero((t_ns >= middle + start * 1e9) & (t_ns < middle + end * 1e9))
+        told = [made.estimates[i] for i in part]
+        claimed = max(
+            (float(np.sqrt(np.trace(e.pose_covariance[:3, :3]))) for e in told), default=float('nan')
+        )
+        worst = off_m[part].max() if len(part) else float('nan')
+        rows.append(
+            f'  {name}: {len(part)} windows, off by up to {worst:.3f} m, claimed up to {claimed:.3f} m, '
+            f'{sorted({e.status for e in told})}, {sorted({e.reason[:40] for e in told})[:4]}'
+        )
+    return '\n'.join(rows)
+
+
+def endless(minutes: float, seed: int, settings: dict[str, Any]) -> str:
+    """Round and round a closed motion: growth of memory after the second round, keyframes, drift."""
+    motion = closed_motion(seed, ROUND_S)
+    recording = Recording(scenes.room_sequence(seed=seed, duration_s=ROUND_S, trajectory=motion), seed)
+    pipeline = Pipeline(update(PipelineConfig(), {**SETTINGS, **settings}), recording.sequence.camera)
+    marks: list[float] = []
+    last, start_s = None, process_time()
+    for sample in recording.endless(minutes):
+        for out in pipeline.push(sample):
+            if isinstance(out, OdometryEstimate):
+                last = out
+                if len(marks) < out.t_ns // round(2e9 * ROUND_S):
+                    marks.append(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / MEGABYTE)
+    slam = pipeline.odometry
+    frames = len(slam.map.frames) if isinstance(slam, DepthSlam) else 0
+    assert last is not None  # noqa: S101 - there are events
+    truth = recording.sequence.pose([last.t_ns % round(1e9 * ROUND_S), 0])
+    off = (se3_inverse(truth[1]) @ truth[0])[:3, 3] - last.T_odom_camera[:3, 3]
+    return (
+        f'{minutes:g} min: resident {marks[0]:.0f} MB after {2 * ROUND_S:g} s, {marks[-1]:.0f} MB at the end; '
+        f'{frames} keyframes; off by {np.linalg.norm(off):.3f} m at the end; '
+        f'{process_time() - start_s:.0f} s of CPU time'
+    )
 
 
 def main() -> None:
@@ -143,18 +183,36 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument('--seeds', type=int, nargs='+', default=[1, 2])
     parser.add_argument('--duration', type=float, default=12.0, help='seconds')
+    parser.add_argument(
+        '--trajectory', metavar='FILE', help='motion of the camera, TUM or ECD groundtruth.txt'
+    )
+    parser.add_argument('--start', type=float, default=0.0, help='where to begin in that file, seconds')
+    parser.add_argument('--fault', choices=get_args(Fault), default='none')
+    parser.add_argument('--gyro', choices=('both', 'with', 'without'), default='both')
+    parser.add_argument('--set', action='append', default=[], metavar='KEY=VALUE')
+    parser.add_argument('--minutes', type=float, default=0.0, help='memory over so long instead of the table')
     options = parser.parse_args()
+    settings = dict(parse(PipelineConfig, text) for text in options.set)
+    if options.minutes:
+        print(endless(options.minutes, options.seeds[0], {'fusion.use_gyro': True, **settings}))  # noqa: T201
+        return
     print(HEAD, flush=True)  # noqa: T201
     for seed in options.seeds:
-        sequence = scenes.create('room', seed=seed, duration_s=options.duration)
-        for gyro in (True, False):
-            s = run(sequence, gyro=gyro, seed=seed)
-            print(  # noqa: T201
-                f'{seed:4} {gyro!s:5} {s.path_m:7.2f} {s.ate_m:7.4f} {100 * s.ate_m / s.path_m:7.2f} '
-                f'{s.ate_first_m:13.4f} {s.rotation_rms_deg:12.2f} {s.rotation_end_deg:8.2f} {s.worth:6.1f} '
-                f'{s.window_ms:10.1f} {s.tracking:9.2f}',
-                flush=True,
-            )
+        recording = _recording(seed, options)
+        for gyro in {'both': (True, False), 'with': (True,), 'without': (False,)}[options.gyro]:
+            made = run(recording, {'fusion.use_gyro': gyro, **settings}, recording.samples(options.fault))
+            print(f'{seed:4} {gyro!s:5}', score(recording, made).row(), flush=True)  # noqa: T201
+            if options.fault != 'none':
+                print(fault_report(recording, made), flush=True)  # noqa: T201
+
+
+def _recording(seed: int, options: argparse.Namespace) -> Recording:
+    if options.trajectory is None:
+        return Recording(scenes.create('room', seed=seed, duration_s=options.duration), seed)
+    made = scenes.file_sequence(
+        options.trajectory, seed=seed, duration_s=options.duration, start_s=options.start
+    )
+    return Recording(made, seed)
 
 
 if __name__ == '__main__':

@@ -90,6 +90,7 @@ class WindowSlicer:
         self._pending: list[EventArray] = []
         self._n_pending = 0
         self._newest_ns: int | None = None
+        self._oldest_ns: int | None = None  # of those pending
         self._closed_until_ns: int | None = None
 
     def _split_at_jumps(self, events: EventArray) -> list[EventArray]:
@@ -112,7 +113,9 @@ class WindowSlicer:
         if len(part):
             self._pending.append(part)
             self._n_pending += len(part)
+            first = int(part.t_ns.min())
             self._newest_ns = max(int(part.t_ns.max()), self._newest_ns or int(part.t_ns[0]))
+            self._oldest_ns = first if self._oldest_ns is None else min(first, self._oldest_ns)
         return self._close_by_time() if self.config.kind == 'time' else self._close_by_count()
 
     def _reset(self) -> None:
@@ -129,10 +132,10 @@ class WindowSlicer:
 
     def _close_by_time(self) -> list[EventWindow]:
         """Windows whose end has been passed."""
-        if self._newest_ns is None or not self._n_pending:
+        if self._newest_ns is None or self._oldest_ns is None:
             return []
         open_from = self._newest_ns // self._duration_ns * self._duration_ns
-        if min(int(p.t_ns.min()) for p in self._pending) >= open_from:
+        if self._oldest_ns >= open_from:
             return []
         joined = concatenate(self._pending).sorted()
         windows = []
@@ -161,6 +164,7 @@ class WindowSlicer:
     def _keep(self, rest: EventArray, closed_until_ns: int | None) -> None:
         self._pending = [rest] if len(rest) else []
         self._n_pending = len(rest)
+        self._oldest_ns = int(rest.t_ns.min()) if len(rest) else None
         self._closed_until_ns = closed_until_ns
 
     def _emit(self, events: EventArray, t0_ns: int, t1_ns: int) -> EventWindow:

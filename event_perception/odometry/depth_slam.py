@@ -281,13 +281,13 @@ class DepthSlam:
             return f'edges not on the map (agreement {found.agreement:.2f})', None
         if not found.converged or not np.isfinite(found.posterior).all():
             return 'the map does not tell the pose here', None
-        if np.linalg.norm(found.theta) > c.alignment.max_turn_rad:
-            return f'a correction of {np.linalg.norm(found.theta):.3f} rad is out of reach', None
-        if np.linalg.norm(found.tau) > c.alignment.max_shift * depth_m:
-            return f'a correction of {np.linalg.norm(found.tau):.3f} m is out of reach', None
+        shift, turn = (float(np.linalg.norm(part)) for part in (found.tau, found.theta))
+        R = self._T[:3, :3]
+        wanted = np.concatenate([R @ found.tau, R @ found.theta])
+        if turn > c.alignment.max_turn_rad or shift > c.alignment.max_shift * depth_m:
+            return f'a correction of {shift:.3f} m and {turn:.3f} rad goes far', wanted
         if x @ np.linalg.solve(self._P, x) > c.sigma**2:
-            reason = f'a correction of {np.linalg.norm(found.tau):.3f} m is more than the prediction allows'
-            return reason, np.concatenate([self._T[:3, :3] @ found.tau, self._T[:3, :3] @ found.theta])
+            return f'a correction of {shift:.3f} m is more than the prediction allows', wanted
         return None, None
 
     def _wanted_again(self, wanted: Matrix | None) -> bool:

@@ -38,9 +38,14 @@ class PoseAlignmentConfig:
         8000, 'Most events of a window that are aligned, evenly chosen.', ge=100, live=True
     )
     noise_factor: float = param(4.0, 'Scale of the covariance of an alignment.', ge=1e-3)
-    max_turn_rad: float = param(0.1, 'A larger correction is refused, rad.', ge=1e-3, le=0.5)
+    max_turn_rad: float = param(
+        0.1, 'A larger correction is believed only if the next window wants it, too, rad.', ge=1e-3, le=0.5
+    )
     max_shift: float = param(
-        0.1, 'A larger correction is refused, part of the median depth.', ge=1e-3, le=0.5
+        0.1,
+        'A larger correction is believed only if the next window wants it, too, part of the median depth.',
+        ge=1e-3,
+        le=0.5,
     )
     wide_px: float = param(
         1.5, 'Where the prediction is less certain than this, a blurred map is climbed first, px.', ge=0.0
