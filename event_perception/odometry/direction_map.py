@@ -81,6 +81,7 @@ class DirectionMap:
         size = self.cells * COARSE + 2 * BORDER
         self.votes = np.zeros((FACES, size, size), np.float32)
         self.sums = np.zeros((FACES, self.cells, self.cells, VALUES + 1), np.float32)
+        self.texels_per_rad = (size - 2 * BORDER) / 2
         self._affine = np.array([grid.scale_x, grid.offset_x, grid.scale_y, grid.offset_y], np.float32)
         self._shape = (grid.height, grid.width)
         self._image = np.zeros(self._shape, np.float32)
@@ -117,6 +118,22 @@ class DirectionMap:
         values = np.array([variance, t_s], np.float32)
         omega, amount = np.asarray(turned_rad, np.float32), np.float32(self._per_bin)
         expose(self._affine, self._shape, EXPOSURE_STEP, R32, omega, amount, self.sums, values)
+
+    def move(
+        self, points: Float32, R: NDArray[np.float64], there: Float32, R_there: NDArray[np.float64], weight: float
+    ) -> None:  # fmt: skip
+        """Take votes back and give them elsewhere: votes are sums, so nothing else changes.
+
+        Args:
+            points: As voted before.
+            R: Orientation with which they were.
+            there: The same events as they should have been.
+            R_there: Orientation that they should have had.
+            weight: As before.
+        """
+        for sign, now, turned in ((-1.0, points, R), (1.0, there, R_there)):
+            R32 = np.ascontiguousarray(turned, np.float32)
+            vote_directions(now[0], now[1], R32, np.float32(sign * weight), self.votes)
 
     def render(self, R: NDArray[np.float64], grid: BinGrid | None = None) -> View:
         """The map in the view of a camera of this orientation, on the bins of a grid or on the usual ones."""

@@ -68,7 +68,7 @@ class LongWindow:
 
         What does not converge is tried over as many of the last windows as it takes.
         """
-        self._remember(window)
+        self.remember(window)
         if egomotion.converged or len(window) >= self.config.enough_events or len(self._recent) < 2:
             return Look(window, egomotion, self._acceleration(window, egomotion))
         joined = self._joined(window)
@@ -99,7 +99,8 @@ class LongWindow:
             return np.zeros(3)
         return np.asarray((egomotion.omega - before[1]) / gap_s)
 
-    def _remember(self, window: EventWindow) -> None:
+    def remember(self, window: EventWindow) -> None:
+        """Keep a window for those that come."""
         limit_ns = round(self.config.max_s * 1e9)
         if self._recent and window.t0_ns - self._recent[-1].t1_ns > limit_ns:
             self.reset()

@@ -8,7 +8,7 @@ that makes it worse is a wrong step. f counts how well events follow the map; di
 follow it exactly would give, it is the ``agreement``: about 0 for noise.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import cv2
 import numpy as np
@@ -49,6 +49,8 @@ class Alignment:
         agreement: How well the events follow the map: 1 exactly, 0 not at all.
         n_evaluations: Evaluations of the objective.
         converged: Whether Newton arrived.
+        spin: Turn by which the rate must be corrected over the unit of time (3,), rad; 0 if it was not asked for.
+        information: Of (spin, turn) from the window alone (6, 6), 1 / rad^2; likewise.
     """
 
     theta: Vector
@@ -56,6 +58,8 @@ class Alignment:
     agreement: float
     n_evaluations: int
     converged: bool
+    spin: Vector = field(default_factory=lambda: np.zeros(3))
+    information: Vector = field(default_factory=lambda: np.zeros((6, 6)))
 
 
 class MapAligner:
@@ -72,35 +76,62 @@ class MapAligner:
 
     def align(
         self, points: Float32, view: View, prior: Vector | None = None, *, blur_px: float = 0.0,
-        start: Vector | None = None,
+        times: Float32 | None = None,
     ) -> Alignment:  # fmt: skip
         """Find the turn that puts the points on the map.
 
         Args:
             points: Normalised image coordinates, float32 (2, n).
             view: The map as predicted.
-            prior: Covariance of the prediction (3, 3), rad^2; None where nothing is known.
+            prior: Covariance of the prediction (3, 3), rad^2, or with times of (spin, turn) (6, 6); None where nothing
+                is known.
             blur_px: Standard deviation of a blur of the map: a wider view of where to go, bins.
-            start: Where to begin (3,), rad.
+            times: When the points were seen, in some unit from the reference instant, float32 (n,): then the map
+                must tell the rate as well.
         """
         n, objective = points.shape[1], self._objective
         ones = np.ones(n, np.float32)
-        objective.set_events(points[0], points[1], ones, (ones,))
+        weights = (ones,) if times is None else (np.ascontiguousarray(times, np.float32), ones)
+        objective.set_events(points[0], points[1], ones, weights)
         image = view.image if blur_px <= 0 else cv2.GaussianBlur(view.image, (0, 0), blur_px)
         objective.set_map(np.asarray(image, np.float32))
-        unit, s2 = self.grid.scale_x, self.config.noise_factor / max(n, 1)
+        unit, s2, k = self.grid.scale_x, self.config.noise_factor / max(n, 1), 3 * len(weights)
         known = (
-            QuadraticPrior.none(3)
+            QuadraticPrior.none(k)
             if prior is None
-            else QuadraticPrior(np.zeros(3), s2 * np.linalg.inv(prior))
+            else QuadraticPrior(np.zeros(k), s2 * np.linalg.inv(prior))
         )
-        first = np.zeros(3) if start is None else start
         solution = minimise(
-            scaled_objective(objective.evaluate, known, unit), unit * first, self.config.newton
+            scaled_objective(objective.evaluate, known, unit), np.zeros(k), self.config.newton
         )
-        theta = solution.x / unit
         there: Evaluation = solution.last
-        measured = covariance(there.hessian * unit**2 - known.weight, s2)
         value = there.value - known.value(solution.at / unit)
         agreement = -0.5 * value / max(view.peak, 1e-9)
-        return Alignment(theta, measured, agreement, solution.n_evaluations, solution.converged)
+        hessian = there.hessian * unit**2 - known.weight
+        rest = (agreement, solution.n_evaluations, solution.converged)
+        x = solution.x / unit
+        if times is None:
+            return Alignment(x, covariance(hessian, s2), *rest)
+        eigenvalues, Q = np.linalg.eigh(hessian)
+        information = (Q * np.maximum(eigenvalues, 0.0)) @ Q.T / s2
+        return Alignment(x[3:], covariance(hessian, s2)[3:, 3:], *rest, x[:3], information)
+
+    def expanded(self, points: Float32, dt_s: Float32, theta: Vector) -> tuple[Vector, Vector]:
+        """What the same points say of rate and orientation together, about where ``align`` has put them.
+
+        Args:
+            points: As given to ``align``, sharpened by a rate.
+            dt_s: Their times against the reference instant, float32 (n,), seconds.
+            theta: The turn found (3,), rad.
+
+        Returns:
+            Exact weak Hessian (6, 6), made positive semidefinite, and gradient (6,) by (rate, turn), divided by the
+            variance that makes them a log likelihood.
+        """
+        n, objective = points.shape[1], self._objective
+        ones = np.ones(n, np.float32)
+        objective.set_events(points[0], points[1], ones, (dt_s, ones))
+        there = objective.evaluate(np.concatenate([np.zeros(3), theta]))
+        eigenvalues, Q = np.linalg.eigh(there.hessian)
+        s2 = self.config.noise_factor / max(n, 1)
+        return (Q * np.maximum(eigenvalues, 0)) @ Q.T / s2, there.gradient / s2

@@ -85,6 +85,8 @@ class RotationOdometry:
         """Start again at the identity."""
         none = np.zeros((3, 3))
         self._t_ns: int | None = None
+        self._first_ns: int | None = None
+        self._ever = False
         self._R = np.eye(3)
         self._omega = np.zeros(3)
         self._tracking = False
@@ -108,6 +110,32 @@ class RotationOdometry:
         self._R = np.array(R, np.float64)
         self._error = RotationError(np.array(covariance), np.zeros((3, 3)), self._error.rate)
 
+    @property
+    def rate(self) -> NDArray[np.float64]:
+        """Angular velocity in the camera frame (3,), rad/s."""
+        return self._omega.copy()
+
+    @property
+    def motion_covariance(self) -> NDArray[np.float64]:
+        """Of rate and orientation together, both about the axes of the camera, (6, 6)."""
+        R, error = self._R, self._error
+        cross = R.T @ error.cross
+        return np.block([[error.rate, cross.T], [cross, R.T @ error.orientation @ R]])
+
+    def correct_motion(
+        self, R: NDArray[np.float64], omega_rad_s: NDArray[np.float64], covariance: NDArray[np.float64]
+    ) -> None:
+        """Take over orientation and rate that are known from elsewhere.
+
+        Args:
+            R: Orientation.
+            omega_rad_s: Rate, camera axes.
+            covariance: As ``motion_covariance``.
+        """
+        self._R, self._omega = np.array(R, np.float64), np.array(omega_rad_s, np.float64)
+        turn, cross = covariance[3:, 3:], R @ covariance[3:, :3]
+        self._error = RotationError(R @ turn @ R.T, cross, np.array(covariance[:3, :3]))
+
     def update(
         self,
         window: EventWindow,
@@ -123,13 +151,16 @@ class RotationOdometry:
         dt_s = self._elapsed_s(window.t_ref_ns)
         if not egomotion.converged:
             self._predict(dt_s, self._possible_rate(window))
-        elif self._t_ns is None:
-            self._take(egomotion)
+        elif not self._ever:
+            self._begin(egomotion)
         elif dt_s > self.config.max_gap_s:
             self._predict(dt_s, math.hypot(self.config.rest_rate_std_rad_s, np.linalg.norm(self._omega)))
             self._take(egomotion)
         else:
             self._join(dt_s, egomotion)
+        if self._first_ns is None:
+            self._first_ns = window.t_ref_ns
+        self._ever |= egomotion.converged
         self._t_ns, self._tracking = window.t_ref_ns, egomotion.converged
         self._learn_rate_of_events(egomotion)
         return self._estimate(window.t_ref_ns, egomotion.reason)
@@ -166,6 +197,21 @@ class RotationOdometry:
         self._error = after_measurement(self._error, self._effect(increment), dt_s, rate, correlation)
         self._R = self._R @ so3_exp(increment)
         self._omega = np.array(egomotion.omega, np.float64)
+
+    def _begin(self, egomotion: EgomotionResult) -> None:
+        """The first rate: it was about the same since the first window, which could not tell it."""
+        elapsed_s = 0.0 if self._first_ns is None else (egomotion.t_ref_ns - self._first_ns) * 1e-9
+        if 0 < elapsed_s <= self.config.max_gap_s:
+            turned = elapsed_s * egomotion.omega
+            G = so3_left_jacobian(turned)
+            change = self.config.lost_rate_std_rad_s**2 * np.eye(3)
+            self._R = so3_exp(turned)
+            spread = elapsed_s**2 * G @ (self._rate_covariance(egomotion) + change / 4) @ G.T
+            start = self.config.start_std_rad**2 * np.eye(3)
+            self._error = RotationError(start + spread, np.zeros((3, 3)), self._error.rate)
+        elif self._t_ns is not None and elapsed_s > 0:
+            self._predict((egomotion.t_ref_ns - self._t_ns) * 1e-9, self.config.lost_rate_std_rad_s)
+        self._take(egomotion)
 
     def _take(self, egomotion: EgomotionResult) -> None:
         """Begin with this rate; nothing connects it with what was before."""

@@ -14,6 +14,7 @@ new ground and shrinks again on return. Sources: Reinbacher and others, ICCP 201
 Gallego, T-RO 2024 (contrast against a panorama); weak derivatives: arXiv 2602.12590.
 """
 
+from copy import copy
 from dataclasses import replace
 from pathlib import Path
 from typing import ClassVar, Literal
@@ -29,20 +30,22 @@ from event_perception.motion.grid import BinGrid
 from event_perception.motion.lie import so3_exp, so3_log
 from event_perception.motion.result import EgomotionResult
 from event_perception.motion.rotation_kernels import warp_rotation
-from event_perception.motion.warped_image import bearing_events
+from event_perception.odometry.back_end import BackEnd
 from event_perception.odometry.direction_map import DirectionMap, View
 from event_perception.odometry.estimate import OdometryEstimate
+from event_perception.odometry.event_lag import EventLag
 from event_perception.odometry.long_window import LongWindow, Look
 from event_perception.odometry.map_alignment import Alignment, MapAligner
+from event_perception.odometry.map_gate import MapGate
 from event_perception.odometry.relocalisation import Relocaliser
 from event_perception.odometry.rotation import RotationOdometry
 from event_perception.odometry.rotation_slam_config import RotationSlamConfig
+from event_perception.odometry.sharpening import Sharpened, sharpened
 
 Float32 = NDArray[np.float32]
 Matrix = NDArray[np.float64]
 Status = Literal['tracking', 'degraded', 'lost']
 
-SAME_TURN = 0.5  # two refused turns are the same if they differ by less than this part of them
 CONFIRMED_RAD = 0.03  # how close a second window must find a place to where the first one put it
 
 
@@ -65,6 +68,9 @@ class RotationSlam:
         self._front = RotationOdometry(self.config.front, camera)
         self._long = LongWindow(camera, self.config.long_window)
         self._aligner = MapAligner(grid, self.config.alignment)
+        self._lag = EventLag(self.config.lag, camera.fx)
+        self._gate = MapGate(self.config)
+        self._back = BackEnd(self.config.spline, self.map, self._aligner)
         self._relocaliser = Relocaliser(camera, self.map, self._aligner, self.config.relocalisation)
         self.reset()
 
@@ -73,10 +79,12 @@ class RotationSlam:
         self.map.clear()
         self._front.reset()
         self._long.reset()
+        self._back.forget()
+        self._lag.forget()
+        self._gate.forget()
         self._first_ns: int | None = None
         self._anchor_variance = 0.0  # with which the part of the map in view is known
-        self._refused = self._disagreeing = 0
-        self._wanted: Matrix | None = None  # turn that was refused
+        self._disagreeing = 0
         self._lost_ns: int | None = None
         self._offset: Matrix | None = None  # a place found once, against the prediction
 
@@ -87,10 +95,17 @@ class RotationSlam:
         rng = np.random.default_rng(0)
         points = rng.uniform(-0.2, 0.2, (2, 500)).astype(np.float32)
         made.map.add(points, np.eye(3), np.array([0.1, 0.1, 0.1]), 0.0, 0.0)
-        made._aligner.align(points, made.map.render(np.eye(3)))
+        view, times = made.map.render(np.eye(3)), np.zeros(500, np.float32)
+        made._aligner.align(points, view)
+        made._aligner.align(points, view, times=times)
         one = np.ones(1, np.float32)
         still, there = np.zeros(3, np.float32), np.empty((2, 1), np.float32)
         warp_rotation(one, one, one, np.float32(1), still, still, there[0], there[1], np.empty(1, np.bool_))
+
+    @property
+    def gyro_bias_rad_s(self) -> Matrix:
+        """Estimated bias of the gyroscope (3,), camera axes; 0 until one is trusted."""
+        return self._back.smoother.bias.copy()
 
     def panorama(self) -> Float32:
         """The map as an image, see ``DirectionMap.panorama``."""
@@ -116,78 +131,151 @@ class RotationSlam:
         depth: DepthImage | None = None,
         imu: tuple[ImuSample, ...] = (),
     ) -> OdometryEstimate:
-        """Orientation at the reference instant of the window; depth and imu are not used.
+        """Orientation at the reference instant of the window; depth is not used.
+
+        Readings of a gyroscope must be along the axes of the camera; see ``SplineConfig.use``.
 
         Raises:
             DataError: If the window is not later than the one before.
         """
-        look = self._long.look(window, egomotion)
+        self._back.watch(window, egomotion, imu)
+        by_gyro = None if egomotion.converged else self._by_gyro(window, egomotion, imu)
+        if by_gyro is None and not egomotion.converged:
+            told = self._laid_on_the_map(window, egomotion, imu)
+            if told is not None:
+                return told
+        look = self._long.look(window, by_gyro or egomotion)
         motion = look.motion
         predicted = self._front.update(window, motion)
         if self._first_ns is None:
             self._first_ns = window.t_ref_ns
         if not motion.converged:
+            self._lag.interrupt()
             return self._told(predicted, self._status_without(), motion.reason)
-        points, newest = self._sharpened(look, window)
+        late_s, most = self._lag.late_s(motion.omega), self.config.alignment.max_events
+        events = sharpened(look, window.t0_ns, window.duration_s, self.camera, most, late_s)
         if self._is_lost():
-            return self._search(predicted, points)
-        return self._track(predicted, points, newest, motion, window.duration_s)
+            self._back.interrupt()
+            return self._search(predicted, events.points)
+        least = self.config.gate.min_events if by_gyro is None else self.config.gate.thin_events
+        return self._track(predicted, events, motion, imu, least)
 
-    def _sharpened(self, look: Look, window: EventWindow) -> tuple[Float32, Float32]:
-        """Events where they would have been seen at the reference instant: all given, and those of the window."""
-        T, motion = window.duration_s, look.motion
-        bearings, _ = bearing_events(look.events, self.camera)
-        bearings = bearings.every(-(-len(bearings) // self.config.alignment.max_events))
-        points, inside = np.empty((2, len(bearings)), np.float32), np.empty(len(bearings), np.bool_)
-        warp_rotation(
-            bearings.x, bearings.y, bearings.d, np.float32(1 / T), motion.omega.astype(np.float32),
-            (look.acceleration_rad_s2 * T).astype(np.float32), points[0], points[1], inside,
-        )  # fmt: skip
-        fresh = inside & (bearings.d >= (max(window.t0_ns, motion.t0_ns) - window.t_ref_ns) * 1e-9)
-        return np.ascontiguousarray(points[:, inside]), np.ascontiguousarray(points[:, fresh])
+    def _by_gyro(
+        self, window: EventWindow, egomotion: EgomotionResult, imu: tuple[ImuSample, ...]
+    ) -> EgomotionResult | None:
+        """The rate of a window that does not tell it, by a gyroscope whose bias has been learnt."""
+        rate = self._back.rate_by_gyro(imu, window.t0_ns, window.t1_ns)
+        if rate is None:
+            return None
+        covariance = np.full((6, 6), np.nan)
+        std = self.config.spline.gyro_std_rad_s
+        covariance[3:, 3:] = self._back.smoother.bias_covariance + std**2 * np.eye(3)
+        return replace(egomotion, omega=rate, covariance=covariance, converged=True, t0_ns=window.t0_ns)
+
+    def _laid_on_the_map(
+        self, window: EventWindow, egomotion: EgomotionResult, imu: tuple[ImuSample, ...]
+    ) -> OdometryEstimate | None:
+        """A window too thin to tell its motion by itself: on the map it still tells orientation and rate.
+
+        None where the map does not cover the view, or contradicts: nothing has changed then.
+        """
+        gate, T = self.config.gate, window.duration_s
+        if self.map.empty or self._lost_ns is not None or self._uncertain() or len(window) < gate.thin_events:
+            return None
+        front = copy(self._front)
+        predicted = front.update(window, egomotion)
+        R, omega = front.orientation, front.rate
+        view = self.map.render(R)
+        if view.known < gate.least_known:
+            return None
+        held = Look(window, replace(egomotion, omega=omega, t0_ns=window.t0_ns), np.zeros(3))
+        most = self.config.alignment.max_events
+        events = sharpened(held, window.t0_ns, T, self.camera, most, self._lag.late_s(omega))
+        to_spin = np.repeat([T / 2, 1.0], 3)
+        prior = front.motion_covariance * np.outer(to_spin, to_spin)
+        times = events.dt_s * np.float32(2 / T)
+        found = self._aligner.align(events.points, view, prior, times=times)
+        if found.agreement < gate.thin_agreement or self._gate.objection(found, prior[3:, 3:]) is not None:
+            return None
+        floor = np.diag(np.repeat([0.0, self.config.alignment_std_rad**2], 3))
+        told = found.information @ np.linalg.inv(np.eye(6) + floor @ found.information)
+        posterior = np.linalg.inv(np.linalg.inv(prior) + told) / np.outer(to_spin, to_spin)
+        omega = omega + found.spin * 2 / T
+        self._front = front
+        self._front.correct_motion(R @ so3_exp(found.theta), omega, posterior)
+        self._anchor_variance, self._disagreeing = view.variance, 0
+        self._gate.forget()
+        self._lag.interrupt()
+        self._long.remember(window)
+        self._smooth(events, None, found, imu)
+        twist = predicted.twist_covariance.copy()
+        twist[3:, 3:] = posterior[:3, :3]
+        predicted = replace(predicted, omega_rad_s=omega, twist_covariance=twist, tracking=True)
+        return self._told(predicted, 'tracking', 'on the map, its rate too')
 
     def _track(
-        self, predicted: OdometryEstimate, points: Float32, newest: Float32, motion: EgomotionResult, T: float
-    ) -> OdometryEstimate:
-        gate, R, reason = self.config.gate, self._front.orientation, 'new ground'
-        enough, status = motion.n_events >= gate.min_events, 'tracking'
-        if not enough:
-            status, reason = 'degraded', f'few events ({motion.n_events} < {gate.min_events})'
+        self, predicted: OdometryEstimate, events: Sharpened, motion: EgomotionResult, imu: tuple[ImuSample, ...],
+        least: int,
+    ) -> OdometryEstimate:  # fmt: skip
+        gate, reason, aligned = self.config.gate, 'new ground', None
+        status: Status = 'tracking'
+        if motion.n_events < least:
+            status, reason = 'degraded', f'few events ({motion.n_events} < {least})'
         elif not self.map.empty:
-            view = self.map.render(R)
+            view = self.map.render(self._front.orientation)
             if view.known >= gate.least_known:
-                status, reason = self._corrected(points, view)
+                status, reason, aligned = self._corrected(events, view)
+        claimed = motion.omega_covariance + self.config.front.least_rate_std_rad_s**2 * np.eye(3)
+        self._smooth(events, claimed if np.isfinite(claimed).all() else None, aligned, imu)
         if status == 'tracking':
-            self.map.add(
-                newest, self._front.orientation, motion.omega * T, self._variance(), self._age_s(predicted.t_ns),
-                motion.n_events / max(points.shape[1], 1),
-            )  # fmt: skip
-        return self._told(predicted, 'tracking' if status == 'tracking' else 'degraded', reason)
+            self._vote(events, motion, self._age_s(predicted.t_ns))
+        return self._told(predicted, status, reason)
 
-    def _corrected(self, points: Float32, view: View) -> tuple[str, str]:
+    def _vote(self, events: Sharpened, motion: EgomotionResult, age_s: float) -> None:
+        R, weight = self._front.orientation, motion.n_events / max(events.points.shape[1], 1)
+        turned = motion.omega * events.duration_s
+        self.map.add(events.newest, R, turned, self._variance(), age_s, weight)
+        self._back.voted(events, R, weight)
+
+    def _smooth(
+        self,
+        events: Sharpened,
+        rate_covariance: Matrix | None,
+        aligned: Alignment | None,
+        imu: tuple[ImuSample, ...],
+    ) -> None:
+        """The orientation as the last moments together have it, where they are looked at together."""
+        if self._back.active:
+            covariance = self._front.orientation_covariance
+            R = self._back.smoothed(
+                events,
+                self._front.orientation,
+                rate_covariance,
+                aligned,
+                imu,
+                float(np.trace(covariance)) / 3,
+            )
+            self._front.correct(R, covariance)
+
+    def _corrected(self, events: Sharpened, view: View) -> tuple[Status, str, Alignment | None]:
         """Align, judge, and take the turn over."""
-        gate, R = self.config.gate, self._front.orientation
+        R = self._front.orientation
         prior = R.T @ self._front.orientation_covariance @ R
-        found = self._aligner.align(points, view, prior)
-        if found.agreement < gate.least_agreement:
-            return self._unfamiliar(found)
+        found = self._aligner.align(events.points, view, prior)
+        if found.agreement < self.config.gate.least_agreement:
+            return *self._unfamiliar(found), None
         self._disagreeing = 0
-        objection = self._objection(found, prior)
-        if objection is not None and not self._wanted_again(R @ so3_exp(found.theta) @ R.T):
-            return 'degraded', objection
-        self._refused, self._wanted = 0, None
+        objection = self._gate.objection(found, prior)
+        if objection is not None and not self._gate.wanted_again(R, found.theta):
+            self._lag.interrupt()
+            return 'degraded', objection, None
+        self._gate.forget()
         self._take(R, found, prior, view.variance)
-        return 'tracking', 'on the map'
+        if objection is None:
+            self._lag.learn(events.omega, found.theta)
+        return 'tracking', 'on the map', found
 
-    def _wanted_again(self, turn: Matrix) -> bool:
-        """Whether enough windows in a row wanted about the same turn, in the axes of the map."""
-        same = self._wanted is not None and np.linalg.norm(so3_log(self._wanted.T @ turn)) < SAME_TURN * max(
-            float(np.linalg.norm(so3_log(turn))), self.config.alignment_std_rad
-        )
-        self._refused, self._wanted = self._refused + 1 if same else 1, turn
-        return self._refused >= self.config.gate.repeats
-
-    def _unfamiliar(self, found: Alignment) -> tuple[str, str]:
+    def _unfamiliar(self, found: Alignment) -> tuple[Status, str]:
         """Edges along the motion give no events: after a turn of its direction others come, which are added.
 
         So events that are not on the map say nothing against the prediction, unless that is uncertain, or nothing
@@ -201,18 +289,6 @@ class RotationSlam:
             'tracking' if certain else 'degraded',
             f'edges not on the map (agreement {found.agreement:.2f})',
         )
-
-    def _objection(self, found: Alignment, prior: Matrix) -> str | None:
-        gate = self.config.gate
-        if not found.converged or not np.isfinite(found.covariance).all():
-            return 'the map does not tell the orientation here'
-        # with the prior in the solution, theta varies by what the measurement has changed of it
-        gained = prior @ np.linalg.inv(prior + found.covariance) @ prior
-        if found.theta @ np.linalg.solve(gained, found.theta) > gate.sigma**2:
-            return f'a correction of {np.linalg.norm(found.theta):.3f} rad is more than the prediction allows'
-        if np.linalg.norm(found.theta) > self.config.alignment.max_turn_rad:
-            return f'a correction of {np.linalg.norm(found.theta):.3f} rad is out of reach'
-        return None
 
     def _take(self, R: Matrix, found: Alignment, prior: Matrix | None, anchor_variance: float) -> None:
         """The corrected orientation, and how well it is known against the map."""
@@ -245,7 +321,8 @@ class RotationSlam:
             if place is not None and np.linalg.norm(so3_log(place.R.T @ self._offset @ R)) < CONFIRMED_RAD:
                 view = self.map.render(place.R)
                 self._take(place.R, replace(place.alignment, theta=np.zeros(3)), None, view.variance)
-                self._lost_ns, self._offset, self._refused, self._disagreeing = None, None, 0, 0
+                self._lost_ns, self._offset, self._disagreeing = None, None, 0
+                self._gate.forget()
                 return self._told(predicted, 'tracking', 'found again on the map')
             self._offset = None
         place = self._relocaliser.search(points, R)
@@ -258,9 +335,11 @@ class RotationSlam:
     def _begin_anew(self, predicted: OdometryEstimate) -> OdometryEstimate:
         """The orientation stays what it is, as badly known as it is; the map starts again from here."""
         self._anchor_variance = self._variance()
+        self._back.interrupt()
         self.map.clear()
         self._front.correct(self._front.orientation, self.config.alignment_std_rad**2 * np.eye(3))
-        self._lost_ns, self._offset, self._refused, self._disagreeing = None, None, 0, 0
+        self._lost_ns, self._offset, self._disagreeing = None, None, 0
+        self._gate.forget()
         return self._told(predicted, 'degraded', 'not found on the map; a new one is begun')
 
     def _status_without(self) -> Status:
@@ -278,6 +357,8 @@ class RotationSlam:
         T, covariance, R = np.eye(4), predicted.pose_covariance.copy(), self._front.orientation
         T[:3, :3] = R
         covariance[3:, 3:] = self._front.orientation_covariance + self._anchor_variance * np.eye(3)
+        if self._back.gyro.contradicts:
+            reason = f'{reason}; the gyroscope contradicts the events: not used'
         turned = float(np.linalg.norm(so3_log(predicted.T_odom_camera[:3, :3].T @ R)))
         return replace(
             predicted,

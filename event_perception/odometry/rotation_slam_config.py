@@ -6,10 +6,12 @@ from dataclasses import dataclass, field
 
 from event_perception.config import param
 from event_perception.odometry.direction_map import DirectionMapConfig
+from event_perception.odometry.event_lag import EventLagConfig
 from event_perception.odometry.long_window import LongWindowConfig
 from event_perception.odometry.map_alignment import AlignmentConfig
 from event_perception.odometry.relocalisation import RelocalisationConfig
 from event_perception.odometry.rotation import RotationOdometryConfig
+from event_perception.odometry.spline_smoother import SplineConfig
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +30,12 @@ class GateConfig:
     sigma: float = param(
         4.0, 'A correction beyond so many standard deviations is refused the first time.', ge=1.0, le=100.0
     )
+    alignment_std_rad: float = param(
+        1e-3,
+        'By how much alignments of neighbouring windows differ beside what they claim, rad.',
+        ge=0.0,
+        le=0.1,
+    )
     repeats: int = param(
         2, 'Windows in a row that must want a refused correction for it to be taken.', ge=1, le=100
     )
@@ -37,6 +45,15 @@ class GateConfig:
     )  # fmt: skip
     min_events: int = param(
         1000, 'A window with fewer events is neither aligned nor voted.', ge=10, live=True
+    )
+    thin_events: int = param(
+        300, 'A window whose own motion is not to be had is laid on the map from so many events on.', ge=10
+    )
+    thin_agreement: float = param(
+        0.12,
+        'How well the events of such a window must follow the map: many of them are noise.',
+        ge=0.0,
+        le=1.0,
     )
     lost_std_rad: float = param(
         0.05, 'Orientation less certain than this, against the map, is lost and searched for, rad.',
@@ -55,9 +72,11 @@ class RotationSlamConfig:
     alignment_std_rad: float = param(
         3e-4, 'No alignment is claimed to be better than this, rad.', ge=1e-6, le=0.1
     )
+    lag: EventLagConfig = field(default_factory=EventLagConfig)
     front: RotationOdometryConfig = field(default_factory=RotationOdometryConfig)
     map: DirectionMapConfig = field(default_factory=DirectionMapConfig)
     alignment: AlignmentConfig = field(default_factory=AlignmentConfig)
     gate: GateConfig = field(default_factory=GateConfig)
     long_window: LongWindowConfig = field(default_factory=LongWindowConfig)
+    spline: SplineConfig = field(default_factory=SplineConfig)
     relocalisation: RelocalisationConfig = field(default_factory=RelocalisationConfig)

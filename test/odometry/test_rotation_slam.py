@@ -11,6 +11,7 @@ from scipy.spatial.transform import Rotation
 
 from event_perception import odometry
 from event_perception.errors import DataError
+from event_perception.events import ImuSample
 from event_perception.motion.lie import so3_log
 
 BIAS = (0.02, -0.03, 0.025)  # rad/s: 2.5 degrees a second is a bad front end
@@ -119,7 +120,7 @@ def test_at_rest_the_pose_stays_and_stays_known(world, slam):
 
 def test_thin_windows_are_looked_at_together(stroke_world, slam):
     world = stroke_world(lambda t_s: Rotation.from_rotvec([0.05 * t_s, 0.2 * t_s, 0.03 * t_s]))
-    for t_ms in range(0, 1200, 20):
+    for t_ms in range(0, 800, 20):
         estimate = slam.update(
             world.window(t_ms, 500), world.egomotion(t_ms, (0.5, 0.5, 0.5), converged=False)
         )
@@ -161,3 +162,82 @@ def test_windows_out_of_order_and_a_missing_camera_are_refused(world, slam):
         slam.update(world.window(100), world.egomotion(100))
     with pytest.raises(DataError, match='needs the camera model'):
         odometry.create('rotation_slam', None)
+
+
+def imu_until(world, t_ms, wrong=lambda w: w):
+    """Samples at 500 Hz up to the end of the window at t, of a biased gyroscope."""
+    return tuple(
+        ImuSample(ms * 1_000_000, wrong(world.omega(ms * 1e-3) + BIAS), np.zeros(3))
+        for ms in range(max(0, t_ms - 40), t_ms + 10, 2)
+    )
+
+
+def steered(world, slam, t_ms, wrong=lambda w: w, converged=True):
+    egomotion = world.egomotion(t_ms, (0.02, 0.0, 0.0), converged=converged)
+    return slam.update(world.window(t_ms), egomotion, None, imu_until(world, t_ms, wrong))
+
+
+def test_a_gyroscope_is_taken_in_with_its_bias(world, slam):
+    estimates = [steered(world, slam, t_ms) for t_ms in range(0, 1800, 20)]
+    np.testing.assert_allclose(slam.gyro_bias_rad_s, BIAS, atol=2e-3)
+    plain = odometry.create('rotation_slam', slam.camera, **{'spline.use': 'never'})
+    alone = [steered(world, plain, t_ms) for t_ms in range(0, 1800, 20)]
+
+    def jitter(told):
+        off = [
+            so3_log(world.rotation(e.t_ns * 1e-9).as_matrix().T @ e.T_odom_camera[:3, :3]) for e in told[50:]
+        ]
+        return np.linalg.norm(np.diff(off, axis=0), axis=1).mean()
+
+    assert jitter(estimates) < 0.5 * jitter(alone)
+    assert max(error_deg(world, e) for e in estimates) < 0.6
+
+
+def test_rates_that_egomotion_does_not_find_come_from_the_gyroscope(world, slam):
+    for t_ms in range(0, 1400, 20):
+        steered(world, slam, t_ms)
+    without = [steered(world, slam, t_ms, converged=False) for t_ms in range(1400, 2000, 20)]
+    assert [e.status for e in without].count('tracking') > 25
+    assert max(error_deg(world, e) for e in without) < 0.6
+
+
+def test_a_gyroscope_in_degrees_changes_nothing(world, slam, small_camera):
+    with_it = [steered(world, slam, t_ms, wrong=np.rad2deg) for t_ms in range(0, 800, 20)]
+    alone = odometry.create('rotation_slam', small_camera)
+    without = [
+        alone.update(world.window(t_ms), world.egomotion(t_ms, (0.02, 0.0, 0.0)))
+        for t_ms in range(0, 800, 20)
+    ]
+    for a, b in zip(with_it, without):
+        np.testing.assert_array_equal(a.T_odom_camera, b.T_odom_camera)
+    assert with_it[-1].reason.endswith('the gyroscope contradicts the events: not used')
+
+
+def test_windows_that_leave_the_lag_are_mapped_again_and_no_vote_is_lost(world, small_camera):
+    slam = odometry.create('rotation_slam', small_camera, **{'spline.use': 'always'})
+    estimates = run(world, slam, 0, 1200)
+    never = odometry.create('rotation_slam', small_camera, **{'spline.use': 'never'})
+    run(world, never, 0, 1200)
+    assert max(error_deg(world, e) for e in estimates) < 0.6
+    assert not np.array_equal(slam.map.votes, never.map.votes)
+    assert slam.map.votes.min() > -1e-2  # what was taken out had been there
+    assert slam.map.votes.sum() == pytest.approx(never.map.votes.sum(), rel=0.02)
+
+
+def test_a_thin_window_is_laid_on_the_map_with_its_rate(world, slam):
+    run(world, slam, 0, 2000)
+    thin = [
+        slam.update(world.window(t_ms, 600), world.egomotion(t_ms, converged=False, n=600))
+        for t_ms in range(2000, 2300, 20)
+    ]
+    assert [e.reason for e in thin].count('on the map, its rate too') > 10
+    assert max(error_deg(world, e) for e in thin) < 0.8
+    off = [np.linalg.norm(e.omega_rad_s - world.omega(e.t_ns * 1e-9)) for e in thin]
+    assert np.median(off) < 0.2  # of up to 2 rad/s
+
+
+def test_the_first_rate_also_turns_what_came_before_it(world, slam):
+    for t_ms in (0, 20, 40):
+        slam.update(world.window(t_ms), world.egomotion(t_ms, converged=False))
+    estimate = slam.update(world.window(60), world.egomotion(60))
+    assert error_deg(world, estimate) < 0.7  # the truth has turned by 6.5 degrees
