@@ -145,8 +145,8 @@ class SplineSmoother:
         for _ in range(self.config.iterations):
             H, g = self._system()
             step = np.asarray(-np.linalg.solve(H, g), np.float64)
-            self._knots = self._knots @ exps(step[:-3].reshape(-1, 3))
-            self.bias = self.bias + step[-3:]
+            self._knots = np.asarray(self._knots @ exps(step[:-3].reshape(-1, 3)), np.float64)
+            self.bias = np.asarray(self.bias + step[-3:], np.float64)
         self.bias_covariance = np.linalg.inv(H)[-3:, -3:]
 
     @property
