@@ -147,7 +147,7 @@ class SplineSmoother:
             step = np.asarray(-np.linalg.solve(H, g), np.float64)
             self._knots = np.asarray(self._knots @ exps(step[:-3].reshape(-1, 3)), np.float64)
             self.bias = np.asarray(self.bias + step[-3:], np.float64)
-        self.bias_covariance = np.linalg.inv(H)[-3:, -3:]
+        self.bias_covariance = np.asarray(np.linalg.inv(H)[-3:, -3:], np.float64)
 
     @property
     def settled_ns(self) -> int:
