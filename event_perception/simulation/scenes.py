@@ -145,6 +145,26 @@ def table_sequence(
     return _sequence(motion, things, path, camera, ROOM_DVS, duration_s, scene_seed, dvs_seed, texel_m)
 
 
+def loop_sequence(
+    *,
+    seed: int,
+    duration_s: float = 24.0,
+    rounds: float = 1.2,
+    camera: CameraModel = DAVIS346,
+    texel_m: float = 0.01,
+) -> SimulatedSequence:
+    """A camera carried round in the middle of a room, looking outwards: it comes back to where it began.
+
+    Half-way round nothing is in view that was seen at the start; walls are 2 to 3.5 m away.
+    """
+    motion_seed, scene_seed, dvs_seed = _seeds(seed)
+    trajectory = trajectories.walked_round(
+        np.random.default_rng(motion_seed), duration_s=duration_s, rounds=rounds
+    )
+    things = rooms.walls((6.4, 6.0, 2.8))
+    return _sequence('loop', things, trajectory, camera, ROOM_DVS, duration_s, scene_seed, dvs_seed, texel_m)
+
+
 def slider_sequence(
     *,
     seed: int,
@@ -198,6 +218,7 @@ def _mujoco_sequence(**arguments: Any) -> SimulatedSequence:
 TABLE_MOTIONS = ('orbit', 'orbit_fast', 'orbit_varied', 'radial', 'vertical')
 
 _BUILDERS: dict[str, Callable[..., SimulatedSequence]] = {
+    'loop': loop_sequence,
     'mujoco': lambda **k: _mujoco_sequence(**k),
     'room': room_sequence,
     'room_walker': lambda **k: room_sequence(walker_m_s=1.0, name='room_walker', **k),

@@ -160,6 +160,30 @@ def orbit(
     return looking_at(position, target_m, duration_s=duration_s, bandwidth_hz=4 * fastest)
 
 
+def walked_round(
+    rng: np.random.Generator,
+    *,
+    duration_s: float,
+    rounds: float = 1.2,
+    radius_m: float = 1.2,
+    height_m: float = 1.4,
+    position_rms_m: float = 0.04,
+    rotation_rms_rad: float = 0.06,
+    bandwidth_hz: float = 1.5,
+) -> SplineTrajectory:
+    """A camera carried round in a circle, looking outwards, and shaken by the hand that carries it."""
+    low_hz = 0.05 * bandwidth_hz
+    shift = smooth_signal(rng, rms=[position_rms_m] * 3, low_hz=low_hz, high_hz=bandwidth_hz, slope=1.0)
+    turn = smooth_signal(rng, rms=[rotation_rms_rad] * 3, low_hz=low_hz, high_hz=bandwidth_hz, slope=1.0)
+    knots = _knots(duration_s, bandwidth_hz)
+    angle = 2 * np.pi * rounds * knots / duration_s
+    centre = np.stack(
+        [radius_m * np.cos(angle), radius_m * np.sin(angle), np.full(angle.shape, height_m)], axis=-1
+    )
+    outwards = Rotation.from_rotvec(angle[:, None] * np.array([0.0, 0.0, 1.0])) * LOOK_ALONG_X
+    return SplineTrajectory(knots, centre + shift(knots), outwards * Rotation.from_rotvec(turn(knots)))
+
+
 def from_poses(t_s: ArrayLike, position_m: ArrayLike, quaternion_xyzw: ArrayLike) -> SplineTrajectory:
     """A trajectory through measured poses; its time starts at 0."""
     t = np.asarray(t_s, np.float64)
