@@ -62,6 +62,7 @@ setup(
         'aedat-write': ['dv-processing'],
         'hdf5': ['h5py'],
         'sim': ['mujoco>=3'],
+        'slam': ['gtsam>=4.3; python_version >= "3.11"'],
         'optics': ['deeplens-core; python_version == "3.12"'],
     },
     zip_safe=False,

@@ -55,6 +55,7 @@ def run_steps(ros: str | None) -> None:
     chain.step('virtual environment', [], lambda: make_venv(ros))
     requirements = sorted((ROOT / 'requirements').glob('*.txt'))
     chain.step('libraries', [ROOT / 'constraints.txt', *requirements], lambda: install_libraries(ros))
+    chain.step('optional libraries', [], lambda: install_optional(ros))
     if ros is None:
         chain.step('CMake files of the wheels', [], repair_cmake_files)
     for package in INTERFACES:
@@ -140,6 +141,16 @@ def install_libraries(ros: str | None) -> None:
         run([PYTHON, '-m', 'pip', 'install', '--quiet', '--constraint', constraints, *names])
 
 
+def install_optional(ros: str | None) -> None:
+    """Install what has wheels for this Python; what has none is told, and tests that need it are skipped."""
+    constraints = constraints_beside(ROOT / 'constraints.txt') if ros else ROOT / 'constraints.txt'
+    options = ['--quiet', '--no-deps', '--only-binary', ':all:', '--constraint', constraints]
+    for name in requirement_lines('optional'):
+        if run([PYTHON, '-m', 'pip', 'install', *options, name], check=False):
+            python = f'Python {sys.version_info.major}.{sys.version_info.minor}'
+            say(f'no wheel of {name} for {python} here: going on without it, its tests will be skipped')
+
+
 def requirement_lines(group: str) -> list[str]:
     """The names in one requirements file."""
     lines = (ROOT / 'requirements' / f'{group}.txt').read_text().splitlines()
@@ -148,7 +159,11 @@ def requirement_lines(group: str) -> list[str]:
 
 def constraints_beside(pinned: Path) -> Path:
     """Only the exact torch, and the numpy that the messages of the sourced ROS were compiled against."""
-    lines = [line for line in pinned.read_text().splitlines() if line.startswith(('torch==', 'setuptools<'))]
+    lines = [
+        line
+        for line in pinned.read_text().splitlines()
+        if line.startswith(('torch==', 'setuptools<', 'gtsam=='))
+    ]
     if importable('numpy'):
         command = [PYTHON, '-c', 'import numpy; print(numpy.__version__)']
         lines.append(

@@ -15,7 +15,7 @@ from event_perception.runs.configuration import parameters_text
 
 HEADER = ('# Copyright 2026 The event_perception authors', '# SPDX-License-Identifier: Apache-2.0')
 ROS = {'rclpy', 'launch', 'launch_ros', 'ament_index_python', 'sensor_msgs', 'geometry_msgs', 'nav_msgs'}
-HEAVY = ('rclpy', 'torch', 'numba', 'cv2', 'scipy')
+HEAVY = ('rclpy', 'torch', 'numba', 'cv2', 'scipy', 'gtsam')
 
 
 def python_files(repository):
@@ -51,7 +51,13 @@ def test_importing_loads_nothing_heavy(statement):
     assert loaded_after(statement) == []
 
 
-def test_the_test_above_can_fail():
+def test_gtsam_is_loaded_only_where_a_graph_is_made():
+    assert 'gtsam' not in loaded_after(
+        'import event_perception.pipeline, event_perception.odometry.depth_slam'
+    )
+
+
+def test_the_tests_above_can_fail():
     assert loaded_after('import scipy') == ['scipy']
 
 

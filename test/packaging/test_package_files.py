@@ -15,6 +15,7 @@ import event_perception
 ROS_MODULES = {'rclpy', 'launch', 'launch_ros', 'ament_index_python'}
 DISTRIBUTION_OF = {'cv2': 'opencv-python-headless', 'yaml': 'PyYAML', 'backports': 'backports.zstd'}
 BROUGHT_ALONG = {'llvmlite'}  # by numba
+IN_FILES_LOADED_ON_DEMAND = {'gtsam'}  # test_boundaries.py holds that
 
 
 @pytest.fixture(scope='module')
@@ -98,7 +99,7 @@ def test_every_requirement_is_pinned(repository):
     }
     wanted = {
         re.split(r'[\[<>=]', name)[0].lower()
-        for group in ('core', 'development', 'ros')
+        for group in ('core', 'development', 'ros', 'optional')
         for name in requirements(repository, group)
     }
     assert wanted - {'setuptools'} <= pinned
@@ -117,7 +118,9 @@ def test_pip_takes_no_torch_beyond_the_tested_one(repository, setup_call):
 def test_every_library_that_is_always_imported_is_a_requirement(repository):
     """What is imported inside functions may be optional, and then says how to install it."""
     package = repository / 'event_perception'
-    ours = {'event_perception', *imported_modules(package / 'nodes')} | BROUGHT_ALONG
+    ours = (
+        {'event_perception', *imported_modules(package / 'nodes')} | BROUGHT_ALONG | IN_FILES_LOADED_ON_DEMAND
+    )
     imported = imported_modules(package, lazy=False) - ours - set(sys.stdlib_module_names)
     known = set(requirements(repository, 'core'))
     assert {DISTRIBUTION_OF.get(module, module) for module in imported} <= known

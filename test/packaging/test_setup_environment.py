@@ -90,3 +90,10 @@ def test_a_failing_command_shows_what_it_said(setup):
     command = [sys.executable, '-c', 'import sys; print("no such wheel"); sys.exit(3)']
     with pytest.raises(setup.SetupError, match='ended with 3:\nno such wheel'):
         setup.run(command)
+
+
+def test_what_has_no_wheel_is_told_and_setup_goes_on(setup, monkeypatch, capsys):
+    monkeypatch.setattr(setup, 'run', lambda command, check: 1)
+    setup.install_optional(None)
+    said = capsys.readouterr().out
+    assert 'no wheel of gtsam for Python' in said and 'its tests will be skipped' in said
