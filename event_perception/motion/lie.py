@@ -115,6 +115,17 @@ def se3_inverse(T: ArrayLike) -> Matrix:
     return inverse
 
 
+def se3_nearest(T: ArrayLike) -> Matrix:
+    """The rigid transform closest to a (4, 4) matrix that is one but for rounding.
+
+    Inverting by the transpose doubles what is not orthonormal, so chains through inverses must be cleaned.
+    """
+    rigid = np.array(T, np.float64)
+    U, _, V = np.linalg.svd(rigid[:3, :3])
+    rigid[:3, :3] = U @ V
+    return rigid
+
+
 def se3_adjoint(T: ArrayLike) -> Matrix:
     """Ad with T exp(x) T^-1 = exp(Ad x) for twists (rho, phi), (6, 6)."""
     T = np.asarray(T, np.float64)

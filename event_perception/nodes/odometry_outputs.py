@@ -155,6 +155,7 @@ def _state(estimate: OdometryEstimate) -> dict[str, Any]:
     return {
         'status': estimate.status,
         'correction (rad)': estimate.correction_rad,
+        'correction (m)': estimate.correction_m,
         'orientation std (rad)': sqrt(float(variance)),
         't (s)': estimate.t_ns * 1e-9,
     }

@@ -26,10 +26,12 @@ from event_perception.events import DepthImage, EventArray, EventWindow, ImuSamp
 from event_perception.motion.camera import CameraModel
 from event_perception.motion.depth_warp import DepthViews
 from event_perception.motion.gyro_prior import GyroPrior
+from event_perception.motion.lie import se3_inverse, so3_log
 from event_perception.motion.result import EgomotionResult
 from event_perception.motion.scene_depth import events_with_depth, refined
 from event_perception.motion.tracking_kernels import move_points
 from event_perception.odometry.estimate import OdometryEstimate
+from event_perception.odometry.keyframe_graph import KeyframeGraph, KeyframeGraphConfig, Look
 from event_perception.odometry.keyframe_map import KeyframeConfig, KeyframeMap
 from event_perception.odometry.motion_filter import Evidence, MotionConfig, MotionFilter
 from event_perception.odometry.pose_alignment import PoseAligner, PoseAlignment, PoseAlignmentConfig
@@ -58,6 +60,11 @@ class DepthSlamConfig:
         1500, 'A window with fewer events is not aligned and makes no keyframe.', ge=10, live=True
     )
     lost_std_rad: float = param(0.1, 'Orientation less certain than this is lost, rad.', ge=1e-3, le=3.0)
+    backend: Literal['graph', 'none'] = param(
+        'graph',
+        'graph: keyframes hang together in a pose graph, loops are closed; none: they stay where made.',
+    )
+    graph: KeyframeGraphConfig = field(default_factory=KeyframeGraphConfig)
     motion: MotionConfig = field(default_factory=MotionConfig)
     keyframes: KeyframeConfig = field(default_factory=KeyframeConfig)
     alignment: PoseAlignmentConfig = field(default_factory=PoseAlignmentConfig)
@@ -93,16 +100,25 @@ class DepthSlam:
         self._views = DepthViews(camera)
         self.map = KeyframeMap(self._views.grid, self.config.keyframes)
         self._aligner = PoseAligner(self._views.grid, self.config.alignment)
+        self.graph: KeyframeGraph | None = None
+        if self.config.backend == 'graph':
+            c = self.config
+            self.graph = KeyframeGraph(
+                c.graph, self.map, self._aligner, focal_px=camera.fx, least_known=c.least_known
+            )
         self.reset()
 
     def reset(self) -> None:
         """Start again at the identity, without keyframes."""
         self.map.clear()
+        if self.graph is not None:
+            self.graph.clear()
         self._filter = MotionFilter(self.config.motion)
         self._t_ns: int | None = None
         self._expected_ns: int | None = None
         self._measured = False
-        self._anchor = np.zeros((6, 6))
+        self._anchor = np.zeros((6, 6))  # covariance of the map in view, odometry axes
+        self._shared = np.zeros((6, 6))  # of what alignments on it have in common, camera axes
         self._wanted: Matrix | None = None  # correction that was refused
 
     @property
@@ -157,12 +173,38 @@ class DepthSlam:
         if seen is None or len(seen.q) < self.config.min_events:
             return self._told(window.t_ref_ns, 'degraded', 'too few events with depth for the map')
         status, reason, correction = self._on_map(seen)
-        told = self._told(window.t_ref_ns, status, reason)
-        if status == 'tracking' and self.map.wants(self._T, seen.depth_m):
-            self.map.add(self._T, seen.bearings, seen.q, told.pose_covariance)
-        if correction is None:
-            return told
-        return replace(told, correction_rad=float(np.linalg.norm(correction.theta)))
+        jump = self._closed(seen, window.t_ref_ns) if status == 'tracking' else None
+        told = self._told(window.t_ref_ns, status, reason if jump is None else 'closed a loop')
+        if status == 'tracking' and self.map.wants(self._T, seen.depth_m, self._active()):
+            self._add_keyframe(seen, told.pose_covariance)
+        turned = np.zeros(3) if correction is None else correction.theta
+        if jump is not None:
+            turned = turned + so3_log(jump[:3, :3])
+            told = replace(told, correction_m=float(np.linalg.norm(jump[:3, 3])))
+        return replace(told, correction_rad=float(np.linalg.norm(turned)))
+
+    def _active(self) -> frozenset[int] | None:
+        """Nodes of the keyframes to track on; None for all."""
+        return None if self.graph is None else self.graph.active(self._T)
+
+    def _add_keyframe(self, seen: _Seen, covariance: Matrix) -> None:
+        self.map.add(self._T, seen.bearings, seen.q, covariance)
+        if self.graph is not None:
+            self.graph.add(self._T, self._P + self._shared, seen.depth_m)
+
+    def _closed(self, seen: _Seen, t_ns: int) -> Matrix | None:
+        """Look for a loop; if one is closed, the pose jumps with the map: T_before_after."""
+        if self.graph is None or not self.map.frames:
+            return None
+        before, spread = self._T, self._P + self._shared
+        look = Look(
+            t_ns, before, spread, self._least(seen.depth_m), seen.bearings, seen.q, seen.inverse_depth
+        )
+        after = self.graph.look(look)
+        if after is None:
+            return None
+        self._filter.T, self._wanted = after, None
+        return se3_inverse(before) @ after
 
     def expect(self, window: EventWindow, gyro: GyroPrior | None) -> TwistPrior | None:
         """The twist that this window should have, with what the gyroscope says of it.
@@ -246,7 +288,7 @@ class DepthSlam:
     def _on_map(self, seen: _Seen) -> tuple[Status, str, PoseAlignment | None]:
         if not self.map.frames:
             return 'tracking', 'first keyframe', None
-        view = self.map.render(self._T, seen.inverse_depth)
+        view = self.map.render(self._T, seen.inverse_depth, self._active())
         if view.known < self.config.least_known:
             certain = self._P[3:, 3:].trace() < 3 * self.config.lost_std_rad**2
             return ('tracking' if certain else 'lost'), 'new ground', None
@@ -256,18 +298,19 @@ class DepthSlam:
             return self._state(), objection, None
         self._wanted = None
         self._filter.learn(MotionFilter.POSE, found.evidence.softened(self._least(seen.depth_m)))
-        self._anchor = self.map.covariance(self._T) + self._shared_error(found, seen.depth_m)
+        self._shared = self._shared_error(found, seen.depth_m)
+        if self.graph is None:
+            self._anchor = self.map.covariance(self._T)
         return 'tracking', 'on the map', found
 
     def _shared_error(self, found: PoseAlignment, depth_m: float) -> Matrix:
         """Error of the map's events under this window: as large as that of the window's own, and it does not average out.
 
-        (6, 6), odometry frame.
+        (6, 6), (tau, theta), camera axes.
         """
-        c, n = self.config.alignment, max(1, self.map.close(self._T))
+        c, n = self.config.alignment, max(1, self.map.close(self._T, self._active()))
         reach = np.diag([(c.max_shift * depth_m) ** -2] * 3 + [c.max_turn_rad**-2] * 3)
-        turned = np.kron(np.eye(2), self._T[:3, :3])
-        return np.asarray(turned @ np.linalg.inv(found.evidence.information + reach) @ turned.T / n)
+        return np.asarray(np.linalg.inv(found.evidence.information + reach) / n)
 
     def _least(self, depth_m: float) -> Matrix:
         """What an alignment may be off without knowing: alignments on the same keyframes err together."""
@@ -302,8 +345,10 @@ class DepthSlam:
         return 'lost' if lost else 'degraded'
 
     def _told(self, t_ns: int, status: Status, reason: str) -> OdometryEstimate:
-        turned, f = np.kron(np.eye(2), self._T[:3, :3]), self._filter
+        turned, f, spread = np.kron(np.eye(2), self._T[:3, :3]), self._filter, self._P + self._shared
+        if self.graph is not None:
+            spread = self.graph.covariance(self._T, spread)
         return OdometryEstimate(
-            t_ns, f.T.copy(), turned @ self._P @ turned.T + self._anchor, f.twist[:3].copy(), f.twist[3:].copy(),
+            t_ns, f.T.copy(), turned @ spread @ turned.T + self._anchor, f.twist[:3].copy(), f.twist[3:].copy(),
             f.P[f.TWIST, f.TWIST].copy(), self._measured, reason, status,
         )  # fmt: skip

@@ -29,6 +29,7 @@ class OdometryEstimate:
         reason: One short sentence.
         status: 'tracking', 'degraded': going on without what usually corrects it, or 'lost'.
         correction_rad: By how much this pose was turned against what motion alone predicted; a jump, if large.
+        correction_m: By how much a closed loop shifted it.
     """
 
     t_ns: int
@@ -41,6 +42,7 @@ class OdometryEstimate:
     reason: str
     status: Literal['tracking', 'degraded', 'lost'] = 'tracking'
     correction_rad: float = 0.0
+    correction_m: float = 0.0
 
 
 class Odometry(Protocol):

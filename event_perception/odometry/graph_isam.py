@@ -12,6 +12,7 @@ import gtsam
 import numpy as np
 
 from event_perception.errors import DataError
+from event_perception.motion.lie import se3_nearest
 from event_perception.odometry.pose_graph import Matrix, RelativePose, checked_covariance, checked_node
 
 SWAPPED = [3, 4, 5, 0, 1, 2]  # (rho, phi) to (phi, rho) and back
@@ -37,7 +38,7 @@ class IsamPoseGraph:
 
     def extend(self, origin: int, relative: RelativePose) -> int:
         """See ``PoseGraph``."""
-        T = self._poses[checked_node(origin, len(self._poses))] @ relative.T
+        T = se3_nearest(self._poses[checked_node(origin, len(self._poses))] @ relative.T)
         self._new_factors.add(_between(origin, len(self._poses), relative))
         return self._new_node(T)
 

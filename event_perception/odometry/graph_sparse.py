@@ -11,13 +11,21 @@ Source: Grisetti and others, A tutorial on graph-based SLAM, IEEE ITS Magazine 2
 """
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from scipy.sparse import bsr_matrix, csc_matrix
 from scipy.sparse.linalg import splu
 
 from event_perception.errors import DataError
-from event_perception.motion.lie import se3_adjoint, se3_exp, se3_inverse, se3_left_jacobian, se3_log
+from event_perception.motion.lie import (
+    se3_adjoint,
+    se3_exp,
+    se3_inverse,
+    se3_left_jacobian,
+    se3_log,
+    se3_nearest,
+)
 from event_perception.odometry.pose_graph import Matrix, RelativePose, checked_covariance, checked_node
 
 MOST_STEPS = 30
@@ -42,6 +50,7 @@ class SparsePoseGraph:
         self._edges: list[_Edge] = []
         self._poses: list[Matrix] = []
         self._closed = False
+        self._factorised: Any = None  # of the normal equations, while nothing changes
 
     def begin(self, T: Matrix, covariance: Matrix) -> int:
         """See ``PoseGraph``."""
@@ -53,9 +62,10 @@ class SparsePoseGraph:
 
     def extend(self, origin: int, relative: RelativePose) -> int:
         """See ``PoseGraph``."""
-        T = self._poses[checked_node(origin, len(self._poses))] @ relative.T
+        T = se3_nearest(self._poses[checked_node(origin, len(self._poses))] @ relative.T)
         self._edges.append(_Edge(origin, len(self._poses), relative.T, _whitening(relative.covariance)))
         self._poses.append(T)
+        self._factorised = None
         return len(self._poses) - 1
 
     def close(self, first: int, second: int, relative: RelativePose) -> None:
@@ -63,7 +73,7 @@ class SparsePoseGraph:
         for node in (first, second):
             checked_node(node, len(self._poses))
         self._edges.append(_Edge(first, second, relative.T, _whitening(relative.covariance)))
-        self._closed = True
+        self._closed, self._factorised = True, None
 
     def optimise(self) -> None:
         """See ``PoseGraph``."""
@@ -85,8 +95,10 @@ class SparsePoseGraph:
         checked_node(node, len(self._poses))
         columns = np.zeros((6 * len(self._poses), 6))
         columns[6 * node : 6 * node + 6] = np.eye(6)
-        J, _ = self._linearised()
-        return np.asarray(splu(csc_matrix(J.T @ J)).solve(columns)[6 * node : 6 * node + 6])
+        if self._factorised is None:
+            J, _ = self._linearised()
+            self._factorised = splu(csc_matrix(J.T @ J))
+        return np.asarray(self._factorised.solve(columns)[6 * node : 6 * node + 6])
 
     def _step(self) -> float:
         """One step of Gauss-Newton; returns the largest change, 0 where none helps."""
@@ -94,7 +106,7 @@ class SparsePoseGraph:
         whole = -splu(csc_matrix(J.T @ J)).solve(J.T @ errors).reshape(-1, 6)
         before, part, start = float(errors @ errors), 1.0, self._poses
         while part > SHORTEST:
-            self._poses = [T @ se3_exp(part * step) for T, step in zip(start, whole)]
+            self._poses = [se3_nearest(T @ se3_exp(part * step)) for T, step in zip(start, whole)]
             if self._cost() <= before:
                 return part * float(np.abs(whole).max())
             part /= 2

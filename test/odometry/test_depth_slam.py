@@ -219,8 +219,29 @@ def test_the_first_keyframe_is_kept_when_others_are_thinned_out(world):
 
 
 def test_a_pose_takes_over_the_uncertainty_of_the_keyframes_that_it_is_seen_from(world):
-    slam = odometry.create('depth_slam', world.camera)
+    slam = odometry.create('depth_slam', world.camera, backend='none')
     first = run(world, slam, 0, 60)[-1]
     slam.map.frames[:] = [replace(f, covariance=f.covariance + 0.01 * np.eye(6)) for f in slam.map.frames]
     later = run(world, slam, 60, 120)[-1]
     assert later.pose_covariance[0, 0] > first.pose_covariance[0, 0] + 0.009
+
+
+class LongWall(WallWorld):
+    """There and back along the wall, so far that nothing of the start stays in view."""
+
+    def pose(self, t_s):
+        T = super().pose(t_s)
+        T[0, 3] += 1.1 * np.cos(2 * np.pi * t_s / 3.1)
+        return T
+
+
+def test_on_return_a_loop_is_closed_and_the_keyframes_move_with_the_graph(world):
+    wall = LongWall(world.camera)
+    slam = odometry.create('depth_slam', world.camera, **{'graph.active_px': 1.2, 'graph.solver': 'sparse'})
+    told = run(wall, slam, 0, 3200)
+    jumps = [e for e in told if e.reason == 'closed a loop']
+    assert jumps and all(0 < e.correction_m < 0.1 for e in jumps)
+    assert slam.graph.closures >= 3 * len(jumps)
+    poses = slam.graph._graph.poses()
+    assert all(np.allclose(f.T, poses[f.node], atol=1e-9) for f in slam.map.frames)
+    assert wall.errors(told[-1])[0] < 0.06

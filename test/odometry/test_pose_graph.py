@@ -95,6 +95,16 @@ def test_nodes_that_come_after_a_closure_are_chained_on(solver):
     np.testing.assert_allclose(graph.poses()[node], end @ se3_exp([0.1, 0, 0, 0, 0, 0]), atol=1e-6)
 
 
+def test_rounding_does_not_grow_along_a_chain_of_inverses(solver):
+    graph, T = create_pose_graph(solver), se3_exp([1.0, 2.0, 3.0, 0.3, -1.0, 0.4])
+    graph.begin(T, GAUGE)
+    for k in range(120):
+        T = T @ se3_exp([0.1, 0, 0, 0.1, 0.02, 0.05])
+        back = se3_inverse(graph.poses()[k])
+        graph.extend(k, RelativePose(back @ T, np.diag(STD**2)))
+    np.testing.assert_allclose(graph.poses()[-1], T, atol=1e-9)
+
+
 def test_a_relative_pose_composed_with_its_reverse_is_nothing():
     relative = RelativePose(se3_exp([0.3, -0.1, 0.2, 0.2, 0.4, -0.3]), np.diag(STD**2))
     np.testing.assert_allclose(relative.then(relative.reversed()).T, np.eye(4), atol=1e-12)
