@@ -17,5 +17,6 @@ def test_nav2_listens_to_our_odometry(repository):
     tree = yaml.safe_load((repository / 'config' / 'nav2_odometry.yaml').read_text())
     topics = {name: node['ros__parameters']['odom_topic'] for name, node in tree.items()}
     assert topics == dict.fromkeys(
-        ('controller_server', 'bt_navigator', 'velocity_smoother'), '/odometry_node/odometry'
+        ('controller_server', 'bt_navigator', 'velocity_smoother', 'docking_server'),
+        '/odometry_node/odometry',
     )
