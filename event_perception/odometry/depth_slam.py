@@ -35,6 +35,7 @@ from event_perception.odometry.keyframe_graph import KeyframeGraph, KeyframeGrap
 from event_perception.odometry.keyframe_map import KeyframeConfig, KeyframeMap
 from event_perception.odometry.motion_filter import Evidence, MotionConfig, MotionFilter
 from event_perception.odometry.pose_alignment import PoseAligner, PoseAlignment, PoseAlignmentConfig
+from event_perception.odometry.pose_search import Glance, PoseSearch, PoseSearchConfig
 
 Float32 = NDArray[np.float32]
 Matrix = NDArray[np.float64]
@@ -59,12 +60,19 @@ class DepthSlamConfig:
     min_events: int = param(
         1500, 'A window with fewer events is not aligned and makes no keyframe.', ge=10, live=True
     )
-    lost_std_rad: float = param(0.1, 'Orientation less certain than this is lost, rad.', ge=1e-3, le=3.0)
     backend: Literal['graph', 'none'] = param(
         'graph',
         'graph: keyframes hang together in a pose graph, loops are closed; none: they stay where made.',
     )
     graph: KeyframeGraphConfig = field(default_factory=KeyframeGraphConfig)
+    lost_std_rad: float = param(
+        0.1,
+        'Less certain than this is lost: orientation, rad, and position as part of the median depth.',
+        ge=1e-3,
+        le=3.0,
+    )
+    lost_windows: int = param(10, 'Lost, too, after so many windows in a row off the map.', ge=1, le=10_000)
+    search: PoseSearchConfig = field(default_factory=PoseSearchConfig)
     motion: MotionConfig = field(default_factory=MotionConfig)
     keyframes: KeyframeConfig = field(default_factory=KeyframeConfig)
     alignment: PoseAlignmentConfig = field(default_factory=PoseAlignmentConfig)
@@ -106,6 +114,7 @@ class DepthSlam:
             self.graph = KeyframeGraph(
                 c.graph, self.map, self._aligner, focal_px=camera.fx, least_known=c.least_known
             )
+        self._search = PoseSearch(self.map, self._aligner, self.config.search)
         self.reset()
 
     def reset(self) -> None:
@@ -120,6 +129,10 @@ class DepthSlam:
         self._anchor = np.zeros((6, 6))  # covariance of the map in view, odometry axes
         self._shared = np.zeros((6, 6))  # of what alignments on it have in common, camera axes
         self._wanted: Matrix | None = None  # correction that was refused
+        self._depth_m = 1.0  # median, latest
+        self._off_map = 0  # windows in a row
+        self._lost_ns: int | None = None  # since when
+        self._search.stop()
 
     @property
     def bias_rad_s(self) -> Matrix:
@@ -172,7 +185,9 @@ class DepthSlam:
         seen = None if depth is None else self._sharpened(window, depth)
         if seen is None or len(seen.q) < self.config.min_events:
             return self._told(window.t_ref_ns, 'degraded', 'too few events with depth for the map')
-        status, reason, correction = self._on_map(seen)
+        self._depth_m = seen.depth_m
+        status, reason, correction = self._searched(seen) if self._is_lost() else self._on_map(seen)
+        self._off_map = 0 if status == 'tracking' else self._off_map + 1
         jump = self._closed(seen, window.t_ref_ns) if status == 'tracking' else None
         told = self._told(window.t_ref_ns, status, reason if jump is None else 'closed a loop')
         if status == 'tracking' and self.map.wants(self._T, seen.depth_m, self._active()):
@@ -296,12 +311,53 @@ class DepthSlam:
         objection, wanted = self._objection(found, seen.depth_m)
         if objection is not None and not self._wanted_again(wanted):
             return self._state(), objection, None
-        self._wanted = None
+        self._wanted, self._lost_ns = None, None
         self._filter.learn(MotionFilter.POSE, found.evidence.softened(self._least(seen.depth_m)))
         self._shared = self._shared_error(found, seen.depth_m)
         if self.graph is None:
             self._anchor = self.map.covariance(self._T)
         return 'tracking', 'on the map', found
+
+    def _is_lost(self) -> bool:
+        """Whether the pose is to be searched: it may be anywhere, or has been off the map for long."""
+        if not self.map.frames:
+            return False
+        if self._off_map >= self.config.lost_windows:
+            size = self.config.lost_std_rad * np.array([self._depth_m] * 3 + [1.0] * 3)
+            self._filter.doubt_pose(2 * size)
+            self._off_map = 0
+        return self._state() == 'lost'
+
+    def _searched(self, seen: _Seen) -> tuple[Status, str, PoseAlignment | None]:
+        """One step of the search for the pose on the map."""
+        assert self._t_ns is not None  # noqa: S101 - of this window
+        self._lost_ns = self._t_ns if self._lost_ns is None else self._lost_ns
+        glance = Glance(seen.bearings, seen.q, seen.inverse_depth, seen.depth_m)
+        place = self._search.step(self._T, glance)
+        if place is not None:
+            self._filter.put(place.T, self._least(seen.depth_m) + place.alignment.posterior)
+            self._lost_ns, self._wanted = None, None
+            if self.graph is None:
+                self._anchor = self.map.covariance(self._T)
+            else:
+                self.graph.stand_at(self._T)
+            self._shared = self._shared_error(place.alignment, seen.depth_m)
+            return 'tracking', 'found on the map', place.alignment
+        if (self._t_ns - self._lost_ns) * 1e-9 > self.config.search.give_up_s:
+            self._begin_again()
+            return 'tracking', 'a new map', None
+        return 'lost', 'searching on the map', None
+
+    def _begin_again(self) -> None:
+        """A new map: where it lies is as uncertain as the pose has become; on it, the pose is known."""
+        c = self.config.motion
+        self._anchor, self._shared = self._spread(), np.zeros((6, 6))
+        self._filter.put(self._T, np.diag([c.start_std_m**2] * 3 + [c.start_std_rad**2] * 3))
+        if self.graph is not None:
+            self.graph.clear()
+        self.map.clear()
+        self._search.stop()
+        self._lost_ns = None
 
     def _shared_error(self, found: PoseAlignment, depth_m: float) -> Matrix:
         """Error of the map's events under this window: as large as that of the window's own, and it does not average out.
@@ -328,7 +384,8 @@ class DepthSlam:
         R = self._T[:3, :3]
         wanted = np.concatenate([R @ found.tau, R @ found.theta])
         if turn > c.alignment.max_turn_rad or shift > c.alignment.max_shift * depth_m:
-            return f'a correction of {shift:.3f} m and {turn:.3f} rad goes far', wanted
+            sharp = found.agreement >= c.search.least_agreement
+            return f'a correction of {shift:.3f} m and {turn:.3f} rad goes far', wanted if sharp else None
         if x @ np.linalg.solve(self._P, x) > c.sigma**2:
             return f'a correction of {shift:.3f} m is more than the prediction allows', wanted
         return None, None
@@ -341,14 +398,21 @@ class DepthSlam:
         return bool(np.linalg.norm(wanted - before) < SAME * np.linalg.norm(wanted))
 
     def _state(self) -> Status:
-        lost = float(np.linalg.eigvalsh(self._P[3:, 3:])[-1]) > self.config.lost_std_rad**2
-        return 'lost' if lost else 'degraded'
+        """Without a map under it."""
+        size = np.array([self._depth_m] * 3 + [1.0] * 3)
+        doubt = float(np.linalg.eigvalsh(self._P / np.outer(size, size))[-1])
+        return 'lost' if doubt > self.config.lost_std_rad**2 else 'degraded'
 
     def _told(self, t_ns: int, status: Status, reason: str) -> OdometryEstimate:
-        turned, f, spread = np.kron(np.eye(2), self._T[:3, :3]), self._filter, self._P + self._shared
-        if self.graph is not None:
-            spread = self.graph.covariance(self._T, spread)
+        f = self._filter
         return OdometryEstimate(
-            t_ns, f.T.copy(), turned @ spread @ turned.T + self._anchor, f.twist[:3].copy(), f.twist[3:].copy(),
+            t_ns, f.T.copy(), self._spread(), f.twist[:3].copy(), f.twist[3:].copy(),
             f.P[f.TWIST, f.TWIST].copy(), self._measured, reason, status,
         )  # fmt: skip
+
+    def _spread(self) -> Matrix:
+        """Covariance of the pose, (position, rotation), odometry axes: on the map, and of the map."""
+        turned, spread = np.kron(np.eye(2), self._T[:3, :3]), self._P + self._shared
+        if self.graph is not None:
+            spread = self.graph.covariance(self._T, spread)
+        return np.asarray(turned @ spread @ turned.T + self._anchor)

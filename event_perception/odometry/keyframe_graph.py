@@ -130,6 +130,10 @@ class KeyframeGraph:
             self._choose(near[0].node)
         return self._active
 
+    def stand_at(self, T: Matrix) -> None:
+        """The camera, after it was lost, has been found on the map."""
+        self._choose(self.map.nearest(T)[0].node)
+
     def add(self, T: Matrix, covariance: Matrix, depth_m: float) -> None:
         """A node for the keyframe that has just been made.
 

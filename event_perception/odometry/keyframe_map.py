@@ -119,6 +119,10 @@ class KeyframeMap:
         order = np.argsort(reach, kind='stable')[: self.config.used]
         return [frames[i] for i in order if reach[i] < 1.0]
 
+    def nearest(self, T: Matrix) -> list[Keyframe]:
+        """All keyframes, those that see most of what a camera here sees first."""
+        return [self.frames[i] for i in np.argsort(self._reach(T, self.frames), kind='stable')]
+
     def close(self, T: Matrix, among: Nodes = None) -> int:
         """How many keyframes see most of what a camera here sees."""
         return int(np.count_nonzero(self._reach(T, self._chosen(among)) < CLOSE))

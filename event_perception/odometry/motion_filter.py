@@ -110,7 +110,10 @@ class MotionFilter:
         change = dt_s * np.array([c.velocity_walk_m_s**2] * 3 + [c.rate_walk_rad_s**2] * 3)
         self.T = self.T @ step
         self.P = F @ self.P @ F.T + (G * change) @ G.T + np.diag(noise)
-        if coasting:
+        if coasting:  # over this long the way is not the mean of the velocities at both ends
+            turned = 0.0 if turn_rad is not None else c.rate_walk_rad_s
+            walk = np.array([c.velocity_walk_m_s] * 3 + [turned] * 3)
+            self.P[self.POSE, self.POSE] += np.diag(walk**2 * dt_s**3 / 12)
             self.fade(dt_s)
         self._bounded()
 
@@ -121,6 +124,17 @@ class MotionFilter:
         scale = np.ones(15)
         scale[k] = np.minimum(1.0, limit / np.sqrt(np.diag(self.P)[k]))
         self.P = self.P * np.outer(scale, scale)
+
+    def put(self, T: Matrix, covariance: Matrix) -> None:
+        """The pose is found elsewhere: what it was before tells nothing of it any more."""
+        k = self.POSE
+        self.T = np.array(T)
+        self.P[k, :] = self.P[:, k] = 0
+        self.P[k, k] = 0.5 * (covariance + covariance.T)
+
+    def doubt_pose(self, std: Vector) -> None:
+        """Add to the uncertainty of the pose (tau, theta), standard deviations (6,)."""
+        self.P[self.POSE, self.POSE] += np.diag(np.square(std))
 
     def fade(self, dt_s: float) -> None:
         """The twist decays towards rest while nothing measures it."""

@@ -15,7 +15,9 @@ from event_perception.motion import CameraModel, EgomotionResult
 from event_perception.motion.depth_warp import DepthViews
 from event_perception.motion.grid import BinGrid
 from event_perception.motion.lie import so3_log
+from event_perception.odometry.depth_slam import DepthSlam, DepthSlamConfig
 from event_perception.odometry.keyframe_map import KeyframeConfig, KeyframeMap, draw_points
+from event_perception.odometry.pose_search import PoseSearchConfig
 
 MS = 1_000_000
 SLOPE, WALL_M = 0.3, 2.5  # the wall is z = WALL_M + SLOPE x, world frame
@@ -245,3 +247,44 @@ def test_on_return_a_loop_is_closed_and_the_keyframes_move_with_the_graph(world)
     poses = slam.graph._graph.poses()
     assert all(np.allclose(f.T, poses[f.node], atol=1e-9) for f in slam.map.frames)
     assert wall.errors(told[-1])[0] < 0.06
+
+
+def test_after_a_second_without_events_the_pose_is_searched_and_found_on_the_keyframes(world):
+    slam = odometry.create('depth_slam', world.camera)
+    run(world, slam, 0, 1000)
+    after = run(world, slam, 2000, 2400)
+    assert (after[0].status, after[0].reason) == ('lost', 'searching on the map')
+    assert world.errors(after[0])[0] > 0.1
+    assert after[0].pose_covariance[0, 0] > 0.2**2
+    found = [e.reason for e in after].index('found on the map')
+    assert found <= 10
+    assert max(world.errors(e)[0] for e in after[found:]) < 0.05
+    assert after[-1].status == 'tracking'
+
+
+def test_where_nothing_is_found_for_long_a_new_map_is_begun_and_the_pose_stays_uncertain(world):
+    config = DepthSlamConfig(search=PoseSearchConfig(give_up_s=0.1, least_agreement=1.0))
+    slam = DepthSlam(config, world.camera)
+    run(world, slam, 0, 400)
+    after = run(world, slam, 2000, 2300)
+    begun = [e.reason for e in after].index('a new map')
+    assert {e.status for e in after[:begun]} == {'lost'}
+    assert len(slam.map.frames) == 1
+    assert after[-1].reason == 'on the map' and after[-1].pose_covariance[0, 0] > 0.2**2
+
+
+def test_a_flood_of_noise_is_not_taken_for_the_map_and_is_survived(world):
+    slam, rng = odometry.create('depth_slam', world.camera), np.random.default_rng(0)
+    run(world, slam, 0, 400)
+    keyframes = len(slam.map.frames)
+    for t in range(400, 800, 20):
+        n = 20_000
+        dt_ns = np.sort(rng.integers(-10 * MS, 10 * MS, n))
+        x, y = rng.integers(0, 120, n), rng.integers(0, 90, n)
+        noise = EventArray(t * MS + dt_ns, x, y, np.ones(n, int), height=90, width=120)
+        window = EventWindow.from_events(noise, t0_ns=(t - 10) * MS, t1_ns=(t + 10) * MS)
+        told = slam.update(window, world.egomotion(t, converged=False), world.depth(t - 10))
+        assert not told.tracking
+    assert told.status == 'lost' and len(slam.map.frames) == keyframes
+    found = run(world, slam, 800, 1200)
+    assert found[-1].status == 'tracking' and world.errors(found[-1])[0] < 0.05
