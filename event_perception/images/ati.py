@@ -7,7 +7,7 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from event_perception.images.ati_estimate import AtiConfig, AtiEstimator, upside_down
+from event_perception.images.ati_estimate import AtiConfig, AtiEstimator
 from event_perception.images.spike_reconstructor import SpikeReconstructor
 
 __all__ = ['Ati', 'AtiConfig']
@@ -36,4 +36,4 @@ class Ati(SpikeReconstructor):
     def _rates(self, plane: int) -> NDArray[np.float32]:
         self._estimator.config = self.config  # some parameters may change while a node runs
         rates = self._estimator.estimate(self._history, plane).rates
-        return upside_down(rates, self._height, self._width) if self._history.flipped else rates
+        return (rates[::-1] if self._history.flipped else rates).reshape(-1)

@@ -25,18 +25,20 @@ from numpy.typing import NDArray
 
 from event_perception.config import param
 from event_perception.errors import ConfigError
-from event_perception.images.ati_kernels import (
-    charge_weights,
-    disagreements,
-    grid_variance,
+from event_perception.images.ati_noise import WindowNoise, charge_weights, grid_variance
+from event_perception.images.ati_smoothing import smoothed
+from event_perception.images.ati_windows import (
+    block_statistics,
+    least_risk,
     rates_within,
-    smooth_noise,
+    single_rates,
+    window_estimates,
 )
 from event_perception.images.bands import Bands
+from event_perception.images.charge_noise import charge_noise
 from event_perception.images.spike_history import SpikeHistory
-from event_perception.images.spike_kernels import MISSING, find_spikes
 from event_perception.images.spike_reconstructor import SpikeOutputConfig
-from event_perception.images.tfi_k import interval_rates
+from event_perception.images.spike_search import TILE, WORDS, search_spikes
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +57,16 @@ class AtiConfig:
     max_intervals: int = param(14, 'Most intervals to either side.', ge=2, le=64)
     search_planes: int = param(200, 'Planes searched to either side.', ge=1, le=4096)
     charge_noise: float = param(
-        0.02, 'Relative noise of the charge of one interval that is reckoned with.', ge=0.0, le=1.0
+        0.02, 'Relative noise of the charge of one interval, where it cannot be measured.', ge=0.0, le=1.0
+    )
+    least_charge_noise: float = param(
+        0.005, 'Least charge noise that a measurement in still parts of the scene may give.', ge=0.0, le=1.0
+    )
+    most_charge_noise: float = param(
+        0.04,
+        'Largest measured charge noise that is believed; more is motion. Not above the least: no measurement.',
+        ge=0.0,
+        le=1.0,
     )
     tolerance: float = param(
         1.4,
@@ -82,7 +93,7 @@ class AtiConfig:
 
 @dataclass(frozen=True, eq=False)
 class AtiEstimate:
-    """What is known about every pixel at an instant, top row first, float32 (H * W,) unless said otherwise.
+    """What is known about every pixel at an instant, float32 (H, W), top row first, unless said otherwise.
 
     Attributes:
         rates: Spikes per plane, noise smoothed.
@@ -90,8 +101,11 @@ class AtiEstimate:
         variance: Variance of the noise of ``raw``.
         smear: Squared smear that begins at the chosen window.
         single: Rate of the single interval.
-        left: Planes back to the spikes at or before the instant, uint16 (H * W, max_intervals).
+        left: Planes back to the spikes at or before the instant, in stored order, uint16 (words, spikes, 64).
         right: Planes forward to the spikes after it.
+        flipped: Whether the bottom row is stored first.
+        noisy: 0 where the scene was seen to keep still before a sensor without noise, 1 where noise is as expected, or
+            more, or could not be measured for motion.
     """
 
     rates: NDArray[np.float32]
@@ -101,10 +115,20 @@ class AtiEstimate:
     single: NDArray[np.float32]
     left: NDArray[np.uint16]
     right: NDArray[np.uint16]
+    flipped: bool
+    noisy: float = 1.0
+
+    def from_stored(self, pixels: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Values in stored order, (64 * words,), as a picture."""
+        return picture(pixels, self.rates.shape, self.flipped)
+
+    def to_stored(self, image: NDArray[np.float32]) -> NDArray[np.float32]:
+        """A picture as values in stored order, (64 * words,), zero behind the last pixel."""
+        return stored(image, len(self.left), self.flipped)
 
 
 class AtiEstimator:
-    """Estimates around any plane of a history; keeps nothing.
+    """Estimates around any plane of a history; keeps nothing but memory to work in.
 
     Args:
         config: Parameters.
@@ -121,138 +145,113 @@ class AtiEstimator:
         if len(windows) == 0 or np.any(np.diff(windows) <= 0):
             raise ConfigError(f'windows_planes={config.windows_planes}: give windows in ascending order')
         self._height, self._width, self._windows = height, width, windows
-        self._tables = (grid_variance(config.max_intervals), charge_weights(config.max_intervals))
+        self._noise = WindowNoise(config.windows_planes, config.max_intervals)
+        self._grid = np.ascontiguousarray(grid_variance(config.max_intervals)[..., 0])
+        self._charge = np.ascontiguousarray(charge_weights(config.max_intervals)[:, 0])
+        self._words = -(-height * width // TILE)
+        self._threads = Bands(self._words, step=WORDS, threads=config.threads)
+        shape = (self._words, config.max_intervals, TILE)
+        self._left, self._right = np.empty(shape, np.uint16), np.empty(shape, np.uint16)
+        # Megabytes that every image needs are not asked for anew every time.
+        self._pixels = np.empty((2, self._words * TILE), np.float32)
+        self._estimates = np.empty((len(windows), self._words * TILE), np.float32)
+        rows, columns = (-(-side // config.block_px) for side in (height, width))
+        n_statistics = len(windows) ** 2  # two for every pair, one for every window
+        self._statistics = np.empty((rows, columns, n_statistics), np.float32)
 
     def estimate(self, history: SpikeHistory, plane: int) -> AtiEstimate:
-        """What the planes around a plane tell."""
+        """What the planes around a plane tell; ``left`` and ``right`` are valid until the next call."""
         c = self.config
         first, end = (
             max(plane - c.search_planes, history.first),
             min(plane + c.search_planes + 1, history.end),
         )
-        n_pixels = self._height * self._width
-        left, right = self._nearest(history.words(first, end), plane - first)
-        if history.flipped:  # blocks are counted from the top row of the image
-            left, right = self._upside_down(left), self._upside_down(right)
+        planes, left, right = history.words(first, end), self._left, self._right
+        self._threads.map(lambda a, b: search_spikes(planes, plane - first, left, right, a, b))
+        noise = c.charge_noise
+        if c.window == 'adaptive':
+            noise = charge_noise(
+                left, right, expected=noise, least=c.least_charge_noise, most=c.most_charge_noise
+            )
         # Where one side has no spike, what the other side and the silence tell.
-        single = interval_rates(left, right, 1, 1, plane - first + 1, end - plane - 1)
-        charge = np.float32(c.charge_noise**2)
+        single = single_rates(left, right, plane - first + 1, end - plane - 1)
         if c.window == 'fixed':
-            fixed = np.full(n_pixels, c.fixed_planes, np.float32)
-            rates, variance = rates_within(left, right, fixed, single, charge, *self._tables)
-            return AtiEstimate(rates, rates, variance, np.zeros_like(rates), single, left, right)
-        window, smear = self._choose(left, right)
-        raw, variance = rates_within(left, right, window, single, charge, *self._tables)
-        rates = self._smooth(raw, variance + np.float32(c.smear_share) * smear)
-        return AtiEstimate(rates, raw, variance, smear, single, left, right)
-
-    def _nearest(
-        self, planes: NDArray[np.uint64], centre: int
-    ) -> tuple[NDArray[np.uint16], NDArray[np.uint16]]:
-        shape = (self._height * self._width, self.config.max_intervals)
-        left, right = np.full(shape, MISSING, np.uint16), np.full(shape, MISSING, np.uint16)
-        words = Bands(planes.shape[1], step=8, threads=self.config.threads)
-        words.map(lambda first, end: find_spikes(planes, centre, left, right, first, end))
-        return left, right
-
-    def _upside_down(self, pixels: NDArray) -> NDArray:
-        return upside_down(pixels, self._height, self._width)
+            window = np.full((self._height, self._width), c.fixed_planes, np.float32)
+            smear = np.zeros_like(window)
+        else:
+            window, smear = self._choose(max(noise, c.charge_noise) ** 2, history.flipped)
+        # Counting spikes in n planes, a rate is known to 1 / n: a triangle of variance 1 / (6 n^2).
+        unknown = 1 / (6 * max(end - first, 1) ** 2)
+        raw, variance = self._read(window, single, noise**2, unknown, history.flipped)
+        rates = (
+            raw if c.window == 'fixed' else self._smooth(raw, variance + np.float32(c.smear_share) * smear)
+        )
+        single = picture(single, raw.shape, history.flipped)
+        noisy = (noise - c.least_charge_noise) / max(c.charge_noise - c.least_charge_noise, 1e-6)
+        noisy = min(max(noisy, 0.0), 1.0)
+        return AtiEstimate(rates, raw, variance, smear, single, left, right, history.flipped, noisy)
 
     def _choose(
-        self, left: NDArray[np.uint16], right: NDArray[np.uint16]
+        self, charge_variance: float, flipped: bool
     ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        """Window of every pixel, planes, and the squared smear that begins there, (n,) each."""
+        """Window of every pixel, planes, and the squared smear that begins there, (H, W) each."""
         c = self.config
-        charge = np.float32(c.charge_noise**2)
-
-        def disagree(first: int, end: int) -> tuple[NDArray[np.float32], ...]:
-            rows = np.s_[first * self._width : end * self._width]
-            return disagreements(
-                left[rows],
-                right[rows],
-                end - first,
-                self._width,
-                c.block_px,
-                self._windows,
-                charge,
-                *self._tables,
-            )
-
-        # Two blocks a step: pixels are taken as on a chessboard.
-        bands = Bands(self._height, step=2 * c.block_px, threads=c.threads).map(disagree)
-        squared, expected, variance = (np.concatenate(maps, axis=1) for maps in zip(*bands))
-        squared, expected = self._pool(squared), self._pool(expected)
-        excess = np.where(squared > np.float32(c.tolerance) * expected, squared - expected, np.float32(0))
-        chosen, smear = least_risk(excess, self._pool(variance))
+        left, right, estimates, statistics = self._left, self._right, self._estimates, self._statistics
+        self._threads.map(lambda a, b: window_estimates(left, right, self._windows, estimates, a, b))
+        noise, size = self._noise.table(charge_variance), (self._height, self._width)
+        Bands(len(statistics), step=1, threads=c.threads).map(
+            lambda a, b: block_statistics(estimates, noise, *size, c.block_px, flipped, statistics, a, b)
+        )
+        near = np.asarray(cv2.GaussianBlur(statistics, (0, 0), c.pool_px / c.block_px), np.float32)
+        everywhere = statistics.reshape(-1, statistics.shape[-1]).mean(axis=0)
+        share, tolerance = np.float32(c.pool_global), np.float32(c.tolerance)
+        chosen, smear = least_risk(near, everywhere, share, tolerance, len(self._windows))
         # A hair more, so that rounding cannot lose an interval that just fits.
         window = np.exp(self._spread(np.log(self._windows)[chosen])) + np.float32(1e-3)
         return window, self._spread(smear)
 
-    def _pool(self, maps: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Average maps (n, by, bx) over the neighbourhood, and in part over the picture."""
-        sigma = self.config.pool_px / self.config.block_px
-        near = np.stack([cv2.GaussianBlur(m, (0, 0), sigma) for m in maps])
-        everywhere = maps.mean(axis=(1, 2), keepdims=True)
-        share = np.float32(self.config.pool_global)
-        pooled: NDArray[np.float32] = (1 - share) * near + share * everywhere
-        return pooled
-
     def _spread(self, blocks: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Values of blocks (by, bx) as values of pixels (n,), linear between the middles of blocks."""
+        """Values of blocks (by, bx) as values of pixels (H, W), linear between the middles of blocks."""
         side = self.config.block_px
         size = (blocks.shape[1] * side, blocks.shape[0] * side)
         fine = np.asarray(cv2.resize(blocks, size, interpolation=cv2.INTER_LINEAR), np.float32)
-        return np.ascontiguousarray(fine[: self._height, : self._width]).reshape(-1)
+        return np.ascontiguousarray(fine[: self._height, : self._width])
 
-    def _smooth(self, rates: NDArray[np.float32], variance: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Move every pixel towards its like neighbours, by the share of the texture that is noise.
-
-        That share, noise over what differs from a plain blur, is the gain of a Wiener filter (Lee, IEEE
-        Transactions on Pattern Analysis and Machine Intelligence 2(2), 1980).
-        """
-        noisy, variance = (flat.reshape(self._height, self._width) for flat in (rates, variance))
-        weights, reach = gaussian_weights(self.config.smoothing_px), np.float32(self.config.smoothing)
-        smooth = np.concatenate(
-            Bands(self._height, step=1, threads=self.config.threads).map(
-                lambda first, end: smooth_noise(noisy, variance, weights, reach, first, end)
+    def _read(
+        self,
+        window: NDArray[np.float32],
+        single: NDArray[np.float32],
+        charge_variance: float,
+        unknown: float,
+        flipped: bool,
+    ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Estimate of every pixel for its window, and the variance of its noise, (H, W) each."""
+        own = stored(window, self._words, flipped)
+        charge = np.float32(charge_variance) * self._charge
+        left, right, grid, (rates, variance) = self._left, self._right, self._grid, self._pixels
+        self._threads.map(
+            lambda a, b: rates_within(
+                left, right, own, single, grid, charge, np.float32(unknown), rates, variance, a, b
             )
         )
-        sigma, texture = (
-            self.config.pool_px,
-            noisy - cv2.GaussianBlur(noisy, (0, 0), self.config.smoothing_px),
+        shape = (self._height, self._width)
+        return picture(rates, shape, flipped), picture(variance, shape, flipped)
+
+    def _smooth(self, rates: NDArray[np.float32], variance: NDArray[np.float32]) -> NDArray[np.float32]:
+        c = self.config
+        return smoothed(
+            rates, variance, reach=c.smoothing, sigma_px=c.smoothing_px, pool_px=c.pool_px, threads=c.threads
         )
-        seen = cv2.GaussianBlur(texture * texture, (0, 0), sigma)
-        explained = cv2.GaussianBlur(variance, (0, 0), sigma)
-        share = np.minimum(explained / np.maximum(seen, np.float32(1e-20)), np.float32(1))
-        return np.asarray(noisy - share * (noisy - smooth), np.float32).reshape(-1)
 
 
-def least_risk(
-    excess: NDArray[np.float32], variance: NDArray[np.float32]
-) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
-    """Index of the window with the least smear plus noise, and the smear of the next longer one, (by, bx).
-
-    The squared smear of a window is its largest excess over any shorter one. That of the chosen window itself is
-    not known, as nothing less smeared is there to compare with; the step to the next longer one tells its size.
-    """
-    n_windows = variance.shape[0]
-    smear = np.zeros_like(variance)
-    step = np.zeros_like(variance)
-    for i in range(1, n_windows):
-        first = i * (i - 1) // 2
-        smear[i] = excess[first : first + i].max(axis=0)
-        step[i - 1] = excess[first + i - 1]
-    chosen = np.argmin(smear + variance, axis=0)
-    return chosen, np.take_along_axis(step, chosen[None], 0)[0]
+def picture(pixels: NDArray[np.float32], shape: tuple[int, ...], flipped: bool) -> NDArray[np.float32]:
+    """Values in stored order, (>= H * W,), as a picture (H, W), top row first."""
+    rows = pixels[: shape[0] * shape[1]].reshape(shape)
+    return np.ascontiguousarray(rows[::-1] if flipped else rows)
 
 
-def gaussian_weights(sigma_px: float) -> NDArray[np.float32]:
-    """Gaussian of height 1 on a square of two sigma to each side."""
-    radius = int(np.ceil(2 * sigma_px))
-    line = np.exp(-0.5 * (np.arange(-radius, radius + 1) / sigma_px) ** 2)
-    return np.outer(line, line).astype(np.float32)
-
-
-def upside_down(pixels: NDArray, height: int, width: int) -> NDArray:
-    """Values of pixels (H * W, ..) with the rows in opposite order."""
-    return np.ascontiguousarray(pixels.reshape(height, width, -1)[::-1]).reshape(pixels.shape)
+def stored(image: NDArray[np.float32], n_words: int, flipped: bool) -> NDArray[np.float32]:
+    """A picture (H, W) as values in stored order, (64 * n_words,), zero behind the last pixel."""
+    pixels = np.zeros(TILE * n_words, np.float32)
+    pixels[: image.size].reshape(image.shape)[:] = image[::-1] if flipped else image
+    return pixels

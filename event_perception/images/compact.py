@@ -18,7 +18,8 @@ from numpy.typing import NDArray
 from event_perception.config import param
 from event_perception.errors import DataError
 from event_perception.events.spike_stream import SpikeStream
-from event_perception.images.ati_estimate import AtiConfig, AtiEstimate, AtiEstimator, upside_down
+from event_perception.images.aligned_estimates import AlignedEstimates
+from event_perception.images.ati_estimate import AtiConfig, AtiEstimate, AtiEstimator
 from event_perception.images.compact_features import compact_features
 from event_perception.images.learned import LearnedCounts
 from event_perception.images.spike_kernels import add_planes
@@ -75,6 +76,7 @@ class Compact(SpikeReconstructor):
         self.config = config = config or CompactConfig()
         super().__init__(config.output, height=height, width=width)
         self._estimator = AtiEstimator(AtiConfig(), height=height, width=width)
+        self._align = AlignedEstimates(height, width, self._estimator.config.threads)
         self._network = load_compact(
             Path(config.weights) if config.weights else SHIPPED_WEIGHTS, config.precision
         )
@@ -125,7 +127,7 @@ class Compact(SpikeReconstructor):
         estimate = self._estimator.estimate(self._history, plane)
         self.mean_rate = float(estimate.rates.mean())
         rates = self._improved(estimate) if self._knows_light() else estimate.rates
-        return upside_down(rates, self._height, self._width) if self._history.flipped else rates
+        return (rates[::-1] if self._history.flipped else rates).reshape(-1)
 
     def _knows_light(self) -> bool:
         c, inside = self.config, self.images
@@ -144,6 +146,6 @@ class Compact(SpikeReconstructor):
         return False
 
     def _improved(self, estimate: AtiEstimate) -> NDArray[np.float32]:
-        features = compact_features(estimate, self.scale, self._height, self._width)
+        features = compact_features(estimate, self.scale, self._align)
         light = np.maximum(self._network(features), np.float32(0))
-        return np.asarray(light * np.float32(self.scale), np.float32).reshape(-1)
+        return np.asarray(light * np.float32(self.scale), np.float32)

@@ -11,6 +11,7 @@ motion the patch has, so that the network may not buy dark scenes with losses in
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 from threading import Lock
 from typing import Any, ClassVar
 
@@ -21,9 +22,10 @@ from torch import Tensor, nn
 
 from event_perception.config import param
 from event_perception.events.spike_stream import SpikeStream
+from event_perception.images.aligned_estimates import AlignedEstimates
 from event_perception.images.ati_estimate import AtiConfig, AtiEstimator
 from event_perception.images.compact_features import compact_features
-from event_perception.images.networks.compact import CompactNetwork, CompactNetworkConfig
+from event_perception.images.networks.compact import CompactNetwork, CompactNetworkConfig, begin_with
 from event_perception.images.spike_history import SpikeHistory
 from event_perception.learning.spike_clips import SpikeClipConfig, SpikeClipMaker, SpikeClips
 from event_perception.learning.task import Batch, Validation
@@ -50,6 +52,9 @@ class CompactTaskConfig:
         ge=1e-9,
         le=1.0,
     )
+    initial: str = param(
+        '', 'File of weights to begin with; what they have no input for begins at zero. Empty: from nothing.'
+    )
     network: CompactNetworkConfig = CompactNetworkConfig()
     clips: SpikeClipConfig = SpikeClipConfig(
         n_planes=401, height=96, width=96, least_gain=0.03, usual_share=0.25, noisy_share=0.4, own_pictures=30
@@ -73,8 +78,11 @@ class CompactTask:
         self._lock = Lock()
 
     def build(self) -> CompactNetwork:
-        """The network."""
-        return CompactNetwork(self.config.network)
+        """The network, as the weights to begin with have it."""
+        network = CompactNetwork(self.config.network)
+        if self.config.initial:
+            begin_with(network, Path(self.config.initial))
+        return network
 
     def batch(self, random: np.random.Generator) -> Batch:
         """Patches of features and of light, mirrored, turned and at some other brightest light."""
@@ -147,7 +155,7 @@ class CompactTask:
 
 @dataclass(frozen=True, eq=False)
 class Samples:
-    """Features (n, 13, H, W) and light (n, H, W), float16 to save memory, and the clips without their planes."""
+    """Features (n, 23, H, W) and light (n, H, W), float16 to save memory, and the clips without their planes."""
 
     features: NDArray[np.float16]
     light: NDArray[np.float16]
@@ -158,23 +166,26 @@ def make_samples(config: SpikeClipConfig, count: int, seed: int, at_once: int = 
     """Clips and their features, each scaled by its own gain."""
     make, parts = SpikeClipMaker(config), list[SpikeClips]()
     estimator = AtiEstimator(AtiConfig(), height=config.height, width=config.width)
+    align = AlignedEstimates(config.height, config.width)
     features, none = list[NDArray[np.float16]](), np.empty((0, 0, 0, 0), np.uint8)
     for first in range(0, count, at_once):
         random = np.random.default_rng((seed, first))
         clips = make(random, min(at_once, count - first))
         for planes, gain in zip(clips.planes, clips.gain):
-            features.append(_features(estimator, planes, float(gain)).astype(np.float16))
+            features.append(_features(estimator, align, planes, float(gain)).astype(np.float16))
         parts.append(SpikeClips(none, clips.light, clips.gain, clips.speed_px_plane, clips.noisy))
     names = ('light', 'gain', 'speed_px_plane', 'noisy')
     joined = SpikeClips(none, *(np.concatenate([getattr(p, name) for p in parts]) for name in names))
     return Samples(np.stack(features), joined.light.astype(np.float16), joined)
 
 
-def _features(estimator: AtiEstimator, planes: NDArray[np.uint8], gain: float) -> NDArray[np.float32]:
+def _features(
+    estimator: AtiEstimator, align: AlignedEstimates, planes: NDArray[np.uint8], gain: float
+) -> NDArray[np.float32]:
     n, height, width = planes.shape
     history = SpikeHistory(height=height, width=width, keep_planes=n)
     history.push(SpikeStream(planes, height=height, width=width, plane_period_ns=1))
-    return compact_features(estimator.estimate(history, n // 2), gain, height, width)
+    return compact_features(estimator.estimate(history, n // 2), gain, align)
 
 
 def _psnr(images: NDArray[np.float32], truth: NDArray[np.float32]) -> NDArray[np.float64]:

@@ -14,11 +14,17 @@ from event_perception.errors import DataError
 from event_perception.evaluation.compact_study import LightCell, compare_cell, streams, unseen_pictures
 from event_perception.evaluation.image_quality import psnr, ssim
 from event_perception.events import SpikeStream
+from event_perception.images.aligned_estimates import NEAR_INTERVALS, AlignedEstimates, rates_at
 from event_perception.images.ati_estimate import AtiEstimate
 from event_perception.images.compact import SHIPPED_WEIGHTS
 from event_perception.images.compact_features import N_FEATURES, compact_features
 from event_perception.images.learned import LearnedCounts
-from event_perception.images.networks.compact import CompactNetwork, CompactNetworkConfig, load_compact
+from event_perception.images.networks.compact import (
+    CompactNetwork,
+    CompactNetworkConfig,
+    begin_with,
+    load_compact,
+)
 from event_perception.images.spike_kernels import MISSING
 from event_perception.learning.checkpoints import read, save_weights
 from event_perception.learning.plan import make_plan
@@ -50,11 +56,11 @@ def steady(rate, n_planes=500, height=HEIGHT, width=WIDTH, start_ns=0, period_ns
 def test_the_shipped_network_is_small():
     tensors, about = read(SHIPPED_WEIGHTS)
     assert about['task'] == 'spikes.compact'
-    assert sum(t.numel() for t in tensors.values()) == 119_044
-    assert SHIPPED_WEIGHTS.stat().st_size < 500_000
+    assert sum(t.numel() for t in tensors.values()) == 130_564
+    assert SHIPPED_WEIGHTS.stat().st_size < 600_000
 
 
-def test_an_untrained_network_is_ati(tmp_path):
+def test_an_untrained_network_is_ati(tmp_path, moving):
     save_weights(
         tmp_path / 'w.safetensors',
         CompactNetwork(CompactNetworkConfig(8)),
@@ -66,23 +72,78 @@ def test_an_untrained_network_is_ati(tmp_path):
     untrained = make(stream, weights=str(tmp_path / 'w.safetensors'))
     np.testing.assert_allclose(untrained.image(250_000), plain.image(250_000), rtol=1e-5)
     assert untrained.images == LearnedCounts(by_network=1)
-    assert not np.allclose(make(stream).image(250_000), plain.image(250_000), rtol=1e-4)
+    fast, _, _ = moving
+    t_ns = 200 * fast.plane_period_ns
+    plain = images.create('ati', height=fast.height, width=fast.width)
+    plain.push(fast)
+    assert not np.allclose(make(fast).image(t_ns), plain.image(t_ns), rtol=1e-2)
 
 
 def test_features_are_estimates_over_the_scale():
-    left, right = (np.full((1, 14), MISSING, np.uint16) for _ in range(2))
-    left[0, :8], right[0, :5] = (0, 4, 8, 12, 16, 20, 24, 28), (3, 6, 9, 12, 15)
+    left, right = (np.full((1, 14, 64), MISSING, np.uint16) for _ in range(2))
+    left[0, :8, 0], right[0, :5, 0] = (0, 4, 8, 12, 16, 20, 24, 28), (3, 6, 9, 12, 15)
     values = {'rates': 0.3, 'raw': 0.2, 'variance': 0.0009, 'smear': 0.0016, 'single': 1 / 3}
     estimate = AtiEstimate(
-        **{name: np.full(1, value, np.float32) for name, value in values.items()}, left=left, right=right
+        **{name: np.full((1, 1), value, np.float32) for name, value in values.items()},
+        left=left,
+        right=right,
+        flipped=False,
     )
-    features = compact_features(estimate, 0.5, 1, 1)
+    features = compact_features(estimate, 0.5, AlignedEstimates(1, 1))
     # 3 intervals over 4 + 6, 5 over 8 + 9; to the left 3 over 12, then 4 over 16; to the right 3 over 9, then unknown
-    expected = [0.3, 0.05, 0.2, 0.03, 1 / 3, 3 / 10, 5 / 17, 3 / 12, 3 / 9, 4 / 16, 0.3, 4 / 15, 11 / 41]
-    np.testing.assert_allclose(features.reshape(-1), np.array(expected) / 0.5, rtol=1e-5)
+    here = [0.3, 0.05, 0.2, 0.03, 1 / 3, 3 / 10, 5 / 17, 3 / 12, 3 / 9, 4 / 16, 0.3, 4 / 15, 11 / 41]
+    # 6.67, 5, 3.33 and 1.67 planes ago and from now: intervals of 4 to the left, of 3 around and to the right
+    near = [1 / 4, 1 / 4, 1 / 4, 1 / 4, 1 / 3, 1 / 3, 1 / 3, 1 / 3]
+    # 13.33 planes away: between spikes at 12 and 16 with two more spans around it; two spikes behind 12, none behind 15
+    far = [9 / (4 + 12 + 20), 1 / 3]
+    np.testing.assert_allclose(features.reshape(-1), np.array(here + near + far) / 0.5, rtol=1e-5)
     assert features.shape == (N_FEATURES, 1, 1)
-    right[:] = MISSING
-    assert compact_features(estimate, 0.5, 1, 1)[3, 0, 0] == np.float32(0.4)  # noise: as large as the rate
+
+
+def plain_rate_at(left, right, away, spans, otherwise):
+    times = sorted([-int(d) for d in left if d != MISSING] + [int(d) for d in right if d != MISSING])
+    before, after = [t for t in times if t <= away][::-1], [t for t in times if t > away]
+    n = min(spans, len(before), len(after))
+    return n * n / sum(after[k] - before[k] for k in range(n)) if n else otherwise
+
+
+@pytest.mark.parametrize('away', [-20.0, -7.3, -7.0, -0.5, 0.5, 1.0, 2.5, 13.0, 29.0])
+def test_rates_at_other_instants_are_those_of_a_plain_search(away):
+    rng = np.random.default_rng(0)
+    left, right = (np.full((2, 5, 64), MISSING, np.uint16) for _ in range(2))
+    for word in range(2):
+        for i in range(64):
+            for side, first in ((left, 0), (right, 1)):
+                n = rng.integers(0, 6)
+                side[word, :n, i] = first + np.sort(rng.choice(30, n, replace=False))
+    other = rng.random(128).astype(np.float32)
+    for spans in (1, 2, 3):
+        expected = [
+            plain_rate_at(left[k // 64, :, k % 64], right[k // 64, :, k % 64], away, spans, other[k])
+            for k in range(128)
+        ]
+        np.testing.assert_allclose(
+            rates_at(left, right, other, away, spans, 0, 2), expected, rtol=1e-5, atol=1e-7
+        )
+
+
+def test_other_instants_are_moved_along_with_the_light(moving):
+    stream, truth, gain = moving
+    ati = images.create('ati', height=stream.height, width=stream.width)
+    ati.push(stream)
+    estimate = ati._estimator.estimate(ati._history, 200)
+    align = AlignedEstimates(stream.height, stream.width)
+    flow = align.flow(estimate, 4.0, gain)[20:-20, 20:-20]
+    # the view goes over the picture at 0.45 px a plane along (0.94, 0.34): the light the other way
+    np.testing.assert_allclose(np.median(flow, axis=(0, 1)), [-0.94 * 1.8, -0.34 * 1.8], atol=0.1)
+    inner = np.s_[20:-20, 20:-20]
+    later = align(estimate, gain)[NEAR_INTERVALS.index(2.0)] / gain
+    single = estimate.from_stored(
+        rates_at(
+            estimate.left, estimate.right, estimate.to_stored(estimate.rates), 8.0, 1, 0, len(estimate.left)
+        )
+    )
+    assert psnr(later[inner], truth[inner]) > psnr(single[inner] / gain, truth[inner]) + 5
 
 
 @pytest.mark.parametrize('rate', [0.004, 0.8])
@@ -156,9 +217,23 @@ def test_it_is_better_than_ati_in_the_dark_as_well(rate, speed, least_db):
     assert result['least_ahead_db'] > least_db, result
 
 
-def test_in_a_still_scene_without_noise_it_leaves_ati_nearly_as_it_is():
-    result = compare_cell(LightCell(0.4, 0.0, 'clean'), unseen_pictures(1), (3,))
-    assert result['ati_db'] > 50 and result['least_ahead_db'] > -0.5, result
+@pytest.mark.parametrize('rate', [0.02, 0.05, 0.4])
+def test_in_a_still_scene_without_noise_it_leaves_ati_as_it_is(rate):
+    result = compare_cell(LightCell(rate, 0.0, 'clean'), unseen_pictures(2)[1:], (3,))
+    assert result['ati_db'] > 45 and result['least_ahead_db'] > -0.01, result
+
+
+def test_weights_to_begin_with_may_know_fewer_inputs(tmp_path):
+    small = CompactNetwork(CompactNetworkConfig(8))
+    torch.nn.init.normal_(small.tail.weight)
+    small.head.weight = torch.nn.Parameter(small.head.weight[:, :56].clone())
+    save_weights(
+        tmp_path / 'w.safetensors', small, {'task': 'spikes.compact', 'config': {'network.channels': 8}}
+    )
+    network = CompactNetwork(CompactNetworkConfig(8))
+    begin_with(network, tmp_path / 'w.safetensors')
+    torch.testing.assert_close(network.head.weight[:, :56], small.head.weight)
+    assert not network.head.weight[:, 56:].any() and torch.equal(network.tail.weight, small.tail.weight)
 
 
 TINY = (
@@ -204,4 +279,4 @@ def test_the_public_clips_come_out_as_well_as_they_should(shared_data):
         scores.append((psnr(image, truth), ssim(image.astype(float), truth)))
     mean_psnr, mean_ssim = np.mean(scores, axis=0)
     assert len(scores) == 2
-    assert mean_psnr >= 33.2 and mean_ssim >= 0.92
+    assert mean_psnr >= 34.5 and mean_ssim >= 0.94

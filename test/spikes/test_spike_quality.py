@@ -10,7 +10,7 @@ from event_perception import images
 from event_perception.evaluation.image_quality import psnr, ssim
 from event_perception.evaluation.spike_sweep import OTHERS, compare, reconstruct, sweep, sweep_cell
 from event_perception.events import SpikeStream
-from event_perception.images.ati_kernels import charge_weights, grid_variance
+from event_perception.images.ati_noise import charge_weights, grid_variance
 from event_perception.simulation.moving_picture import moving_picture, noise_picture
 
 SAME_DB = 0.03  # less than a hundredth of the error: equally good

@@ -10,7 +10,7 @@ The last layer starts at zero: an untrained network is `ati`. Where `ati` is sur
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -28,7 +28,7 @@ LEAK = 0.1
 SURE = 0.004  # of doubt: with less, `ati` stays as it is
 N_INPUTS = N_FEATURES + 1
 REACH_PX = 5  # side of the neighbourhood that `ati` is compared with
-MOST_DOUBTS = 6.0  # of a difference; what differs by more is wrong, however much more
+MOST_DOUBTS = 16.0  # of a difference; what differs by more is wrong, however much more
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +58,7 @@ class CompactNetwork(nn.Module):
         nn.init.zeros_(self.tail.bias)  # type: ignore[arg-type]
 
     def forward(self, features: Tensor) -> Tensor:
-        """Light of the brightest pixels = 1, (B, 1, H, W), of features (B, 13, H, W) of any size."""
+        """Light of the brightest pixels = 1, (B, 1, H, W), of features (B, 23, H, W) of any size."""
         height, width = features.shape[2:]
         doubt = features[:, 1:2].clamp(LEAST_DOUBT, LARGEST_DOUBT)
         seen = functional.pad(in_doubts(features, doubt), (0, width % 2, 0, height % 2), mode='replicate')
@@ -72,7 +72,7 @@ class CompactNetwork(nn.Module):
 
 
 def in_doubts(features: Tensor, doubt: Tensor) -> Tensor:
-    """Estimates as differences from `ati` in units of its doubt, so that all light levels look alike, (B, 14, H, W).
+    """Estimates as differences from `ati` in units of its doubt, so that all light levels look alike, (B, 24, H, W).
 
     In order: ati; log of doubt and of noise; ati less the mean of its neighbourhood; all others less ati.
     """
@@ -82,6 +82,21 @@ def in_doubts(features: Tensor, doubt: Tensor) -> Tensor:
     differences = (ati - mean, features[:, 2:3] - ati, features[:, 4:] - ati)
     others = [(d / (2 * doubt)).clamp(-MOST_DOUBTS / 2, MOST_DOUBTS / 2) for d in differences]
     return torch.cat([ati, logs, *others], dim=1)
+
+
+def begin_with(network: CompactNetwork, path: Path) -> None:
+    """Fill the network with weights that may know fewer inputs; those at the end that they lack weigh nothing.
+
+    Raises:
+        DataError: If the file cannot be read or holds another network.
+    """
+    tensors, _ = _read(path)
+    known = tensors.get('head.weight')
+    wanted = network.head.weight
+    if known is not None and known.ndim == wanted.ndim and known.shape[1] < wanted.shape[1]:
+        tensors = dict(tensors)
+        tensors['head.weight'] = functional.pad(known, (0, 0, 0, 0, 0, wanted.shape[1] - known.shape[1]))
+    fill(network, tensors, str(path))
 
 
 class _Pair(nn.Module):
@@ -103,16 +118,12 @@ def _leaky(x: Tensor) -> Tensor:
 def load_compact(
     path: Path, precision: Literal['float32', 'bfloat16'] = 'float32'
 ) -> Callable[[NDArray[np.float32]], NDArray[np.float32]]:
-    """The trained network as a function of features (13, H, W), giving light (H, W).
+    """The trained network as a function of features (23, H, W), giving light (H, W).
 
     Raises:
         DataError: If the file cannot be read or holds another network.
     """
-    tensors, about = read(path)
-    if about.get('task') != TASK:
-        raise DataError(
-            f'{path} holds weights of {about.get("task")!r}; the compact network needs those of {TASK!r}'
-        )
+    tensors, about = _read(path)
     network = CompactNetwork(CompactNetworkConfig(about['config']['network.channels']))
     fill(network, tensors, str(path))
     network = network.eval().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
@@ -122,3 +133,12 @@ def load_compact(
             return np.asarray(network(torch.from_numpy(features)[None])[0, 0].numpy(), np.float32)
 
     return light
+
+
+def _read(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    tensors, about = read(path)
+    if about.get('task') != TASK:
+        raise DataError(
+            f'{path} holds weights of {about.get("task")!r}; the compact network needs those of {TASK!r}'
+        )
+    return tensors, about
