@@ -129,7 +129,7 @@ def expose(grid, shape, step, R, omega, amount, sums, values):  # type: ignore[n
 
 
 @njit(**OPTIONS)
-def render_directions(votes, sums, least, extra, grid, shape, R, out, seen):  # type: ignore[no-untyped-def]
+def render_directions(votes, sums, least, extra, until, grid, shape, R, out, seen):  # type: ignore[no-untyped-def]
     """The map as a camera sees it: votes per exposure, its mean removed where it is known, 0 elsewhere.
 
     Args:
@@ -137,6 +137,7 @@ def render_directions(votes, sums, least, extra, grid, shape, R, out, seen):  # 
         sums: float32 (6, cells, cells, k + 1), see ``expose``.
         least: Exposure from which a cell counts as known.
         extra: Added to the exposure.
+        until: Cells whose last value is on average beyond this count as unknown.
         grid: scale_x, offset_x, scale_y, offset_y of the bins, float32 (4,).
         shape: Rows and columns.
         R: Camera to map, float32 (3, 3).
@@ -167,7 +168,7 @@ def render_directions(votes, sums, least, extra, grid, shape, R, out, seen):  # 
             j = min(np.int32((u + one) * half_cells), last)
             cell = np.uint64(((face * cells + i) * cells + j) * (n_values + 1))
             exposure = cell_values[cell]
-            if exposure < least:
+            if exposure < least or cell_values[cell + np.uint64(n_values)] > until * exposure:
                 out[row, column] = np.nan
                 continue
             a, b = half * u + centre, half * v + centre

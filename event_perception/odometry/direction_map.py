@@ -135,8 +135,22 @@ class DirectionMap:
             R32 = np.ascontiguousarray(turned, np.float32)
             vote_directions(now[0], now[1], R32, np.float32(sign * weight), self.votes)
 
-    def render(self, R: NDArray[np.float64], grid: BinGrid | None = None) -> View:
-        """The map in the view of a camera of this orientation, on the bins of a grid or on the usual ones."""
+    def forget_since(self, t_s: float) -> None:
+        """Forget the cells that were seen later than this, on average."""
+        exposure = self.sums[..., 0]
+        late = (exposure > 0) & (self.sums[..., VALUES] > t_s * exposure)
+        self.sums[late] = 0
+        inner = self.votes[:, BORDER:-BORDER, BORDER:-BORDER]
+        inner[np.repeat(np.repeat(late, COARSE, axis=1), COARSE, axis=2)] = 0
+
+    def render(self, R: NDArray[np.float64], grid: BinGrid | None = None, until_s: float = math.inf) -> View:
+        """The map in the view of a camera of this orientation.
+
+        Args:
+            R: The orientation (3, 3).
+            grid: Bins; None for the usual ones.
+            until_s: What was mapped later, on average, counts as unknown.
+        """
         affine, image = self._affine, self._image
         if grid is not None:
             affine = np.array([grid.scale_x, grid.offset_x, grid.scale_y, grid.offset_y], np.float32)
@@ -144,7 +158,7 @@ class DirectionMap:
         seen = np.empty(VALUES + 1, np.float32)
         mean, square = render_directions(
             self.votes, self.sums, np.float32(self.config.least_motion_px), np.float32(self.config.prior_motion_px),
-            affine, image.shape, np.ascontiguousarray(R, np.float32), image, seen,
+            np.float32(until_s), affine, image.shape, np.ascontiguousarray(R, np.float32), image, seen,
         )  # fmt: skip
         deviation = math.sqrt(max(square - mean * mean, 1e-30))
         image *= np.float32(1.0 / deviation)

@@ -96,10 +96,15 @@ class Relocaliser:
                 best, best_score = turned @ shift, score
         return None if best is None else self.refine(points, best)
 
-    def refine(self, points: Float32, R: Matrix) -> Place | None:
+    def nearby(self, points: Float32, R: Matrix, until_s: float) -> Place | None:
+        """The best place within reach of an orientation, on what was mapped before some time."""
+        score, shift = self._slid(self._template(points), R, until_s)
+        return None if score < self.config.least_score else self.refine(points, R @ shift, until_s)
+
+    def refine(self, points: Float32, R: Matrix, until_s: float = math.inf) -> Place | None:
         """A place made exact; None if the events do not follow the map there."""
         for blur_px in (0.5 * self.config.bin_size_px, 0.2 * self.config.bin_size_px, 0.0):
-            view = self._map.render(R)
+            view = self._map.render(R, until_s=until_s)
             found = self._aligner.align(points, view, blur_px=blur_px)
             if not np.linalg.norm(found.theta) < self.config.reach_rad:
                 return None
@@ -113,9 +118,9 @@ class Relocaliser:
         votes, _, _ = np.histogram2d(bins[:, 1], bins[:, 0], bins=edges)
         return np.asarray(votes - votes.mean(), np.float32)
 
-    def _slid(self, template: Float32, R: Matrix) -> tuple[float, Matrix]:
+    def _slid(self, template: Float32, R: Matrix, until_s: float = math.inf) -> tuple[float, Matrix]:
         """Best correlation over all shifts inside the wider view, and the turn that it means."""
-        view = self._map.render(R, self._wide)
+        view = self._map.render(R, self._wide, until_s)
         if view.known < 0.1:
             return 0.0, np.eye(3)
         scores = cv2.matchTemplate(view.image, template, cv2.TM_CCOEFF_NORMED)

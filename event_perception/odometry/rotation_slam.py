@@ -35,6 +35,7 @@ from event_perception.odometry.direction_map import DirectionMap, View
 from event_perception.odometry.estimate import OdometryEstimate
 from event_perception.odometry.event_lag import EventLag
 from event_perception.odometry.long_window import LongWindow, Look
+from event_perception.odometry.loop_closure import LoopCloser
 from event_perception.odometry.map_alignment import Alignment, MapAligner
 from event_perception.odometry.map_gate import MapGate
 from event_perception.odometry.relocalisation import Relocaliser
@@ -72,6 +73,7 @@ class RotationSlam:
         self._gate = MapGate(self.config)
         self._back = BackEnd(self.config.spline, self.map, self._aligner)
         self._relocaliser = Relocaliser(camera, self.map, self._aligner, self.config.relocalisation)
+        self._loops = LoopCloser(self.config.loop, self.map, self._aligner, self._relocaliser)
         self.reset()
 
     def reset(self) -> None:
@@ -81,6 +83,7 @@ class RotationSlam:
         self._long.reset()
         self._back.forget()
         self._lag.forget()
+        self._loops.forget()
         self._gate.forget()
         self._first_ns: int | None = None
         self._anchor_variance = 0.0  # with which the part of the map in view is known
@@ -229,7 +232,24 @@ class RotationSlam:
         self._smooth(events, claimed if np.isfinite(claimed).all() else None, aligned, imu)
         if status == 'tracking':
             self._vote(events, motion, self._age_s(predicted.t_ns))
+            if self._closed(events.points, self._age_s(predicted.t_ns)):
+                reason = 'a loop closed on the map'
         return self._told(predicted, status, reason)
+
+    def _closed(self, points: Float32, t_s: float) -> bool:
+        """Return to old ground with drift: take the old ground's word, and forget what was mapped since.
+
+        Where on the way the drift came in is not known, so all of the way is mapped again when it comes into view.
+        """
+        found = self._loops.look(points, self._front.orientation, t_s)
+        if found is None:
+            return False
+        aligned = replace(found.place.alignment, theta=np.zeros(3))
+        self._take(found.place.R, aligned, None, found.variance)
+        self._back.interrupt()
+        self._gate.forget()
+        self.map.forget_since(found.mapped_s + 0.5 * self.config.loop.old_s)
+        return True
 
     def _vote(self, events: Sharpened, motion: EgomotionResult, age_s: float) -> None:
         R, weight = self._front.orientation, motion.n_events / max(events.points.shape[1], 1)

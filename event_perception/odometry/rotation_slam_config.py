@@ -8,6 +8,7 @@ from event_perception.config import param
 from event_perception.odometry.direction_map import DirectionMapConfig
 from event_perception.odometry.event_lag import EventLagConfig
 from event_perception.odometry.long_window import LongWindowConfig
+from event_perception.odometry.loop_closure import LoopConfig
 from event_perception.odometry.map_alignment import AlignmentConfig
 from event_perception.odometry.relocalisation import RelocalisationConfig
 from event_perception.odometry.rotation import RotationOdometryConfig
@@ -79,4 +80,5 @@ class RotationSlamConfig:
     gate: GateConfig = field(default_factory=GateConfig)
     long_window: LongWindowConfig = field(default_factory=LongWindowConfig)
     spline: SplineConfig = field(default_factory=SplineConfig)
+    loop: LoopConfig = field(default_factory=LoopConfig)
     relocalisation: RelocalisationConfig = field(default_factory=RelocalisationConfig)

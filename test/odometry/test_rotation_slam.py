@@ -241,3 +241,30 @@ def test_the_first_rate_also_turns_what_came_before_it(world, slam):
         slam.update(world.window(t_ms), world.egomotion(t_ms, converged=False))
     estimate = slam.update(world.window(60), world.egomotion(60))
     assert error_deg(world, estimate) < 0.7  # the truth has turned by 6.5 degrees
+
+
+def around(t_s):
+    """Round and round, with a little wobble."""
+    return Rotation.from_rotvec([0, 1.5 * t_s, 0]) * Rotation.from_rotvec([0.1 * np.sin(2 * t_s), 0, 0])
+
+
+@pytest.mark.parametrize(('period_s', 'largest_deg'), [(0.2, 0.5), (0.0, 90.0)])
+def test_a_loop_with_five_degrees_of_drift_is_closed_on_return(
+    stroke_world, small_camera, period_s, largest_deg
+):
+    """The drift comes in where a third of a second tells nothing; what follows is mapped with it."""
+    world = stroke_world(around)
+    slam = odometry.create('rotation_slam', small_camera, **{'loop.period_s': period_s})
+    run(world, slam, 0, 1500, error=(0.01, -0.01, 0.01))
+    for t_ms in range(1500, 1800, 20):
+        slam.update(world.window(t_ms, 600), world.egomotion(t_ms, (0.0, 0.3, 0.0), n=600))
+    away = run(world, slam, 1800, 4000, error=(0.01, -0.01, 0.01))
+    assert error_deg(world, away[-1]) > 4.0
+    back = run(world, slam, 4000, 4600, error=(0.01, -0.01, 0.01))
+    closed = [e for e in back if e.reason == 'a loop closed on the map']
+    assert len(closed) == (period_s > 0)
+    if closed:
+        assert closed[0].correction_rad > 0.06  # the jump is told
+        assert max(error_deg(world, e) for e in back[back.index(closed[0]) :]) < largest_deg
+    else:
+        assert error_deg(world, back[-1]) > 4.0
