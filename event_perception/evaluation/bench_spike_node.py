@@ -5,8 +5,13 @@
 A replay process sends 400 x 250 planes at 20 kHz, 250 MB/s, over Fast DDS; the node puts out 100 images a second,
 which a third process takes. The age of an image counts from the instant that it describes: the planes that the
 method wants to see beyond it, the packet, the computation and the queues; transport is not in it.
+
+    python -m event_perception.evaluation.bench_spike_node ati --minutes 10
+
+watches one method for longer, and prints the curve of its memory, too.
 """
 
+import argparse
 import json
 import tempfile
 from pathlib import Path
@@ -49,7 +54,7 @@ def bench_spike_node() -> dict[str, Any]:
     with tempfile.TemporaryDirectory(prefix='event_perception_bench_') as folder:
         recording = Path(folder) / 'planes.dat'
         write_dat(recording, moving_stream(), kind='plain')
-        rows = {name: _measure(name, recording, Path(folder) / name) for name in METHODS}
+        rows = {name: _measure(name, recording, Path(folder) / name, MEASURED_S)[0] for name in METHODS}
     return {'planes_per_s': 1e9 / PERIOD_NS, 'seconds': MEASURED_S, 'bars': BARS} | rows
 
 
@@ -68,7 +73,17 @@ def moving_stream() -> SpikeStream:
     return SpikeStream(bits, height=HEIGHT, width=WIDTH, plane_period_ns=PERIOD_NS, gain=GAIN)
 
 
-def _measure(name: str, recording: Path, results: Path) -> dict[str, Any]:
+def watch_memory(name: str, minutes: float) -> dict[str, Any]:
+    """One method for some minutes: what ``bench_spike_node`` tells, and the memory of the node, MB, once a minute."""
+    require_ros()
+    with tempfile.TemporaryDirectory(prefix='event_perception_bench_') as folder:
+        recording = Path(folder) / 'planes.dat'
+        write_dat(recording, moving_stream(), kind='plain')
+        row, sizes = _measure(name, recording, Path(folder) / name, 60 * minutes)
+    return row | {'memory once a minute (MB)': sizes[:: round(60 / SAMPLE_S)] + sizes[-1:]}
+
+
+def _measure(name: str, recording: Path, results: Path, seconds: float) -> tuple[dict[str, Any], list[float]]:
     parameters = {'images.spike_method': name, 'images.period_s': 0.01, 'inbox.max_lag_s': 0.1} | METHODS[
         name
     ]
@@ -88,7 +103,7 @@ def _measure(name: str, recording: Path, results: Path) -> dict[str, Any]:
         before_s = cpu_time_s(nodes.pid('reconstruction_node'))
         nodes.start('replay_node', replay)
         nodes.wait_for('replay_node', lambda log: 'playing' in log, TIMEOUT_S, 'begun to play')
-        memory = _watch(nodes)
+        sizes = _watch(nodes, seconds)
         replay_s = cpu_time_s(nodes.pid('replay_node'))
         _stop(nodes, 'replay_node')
         sleep(SETTLE_S)  # diagnostics tell everything that came
@@ -104,8 +119,8 @@ def _measure(name: str, recording: Path, results: Path) -> dict[str, Any]:
         'images/s': float(told.get('image published', 0)) / received_s,
         'received (%)': 100 * received_s / sent_s,
         **{key: float(told[key]) for key in KEPT if key in told},
-        **memory,
-    }
+        **({'memory (MB)': sizes[-1], 'memory grown by (MB)': sizes[-1] - sizes[0]} if sizes else {}),
+    }, sizes
 
 
 def _stop(nodes: Nodes, name: str) -> None:
@@ -113,17 +128,31 @@ def _stop(nodes: Nodes, name: str) -> None:
         raise EventPerceptionError(f'{name} failed:\n{nodes.log(name)}')
 
 
-def _watch(nodes: Nodes) -> dict[str, float]:
-    """Memory of the node while planes come: at the end, and how it has grown."""
+def _watch(nodes: Nodes, seconds: float) -> list[float]:
+    """Memory of the node while planes come, MB."""
     sleep(SETTLE_S)
     start_s, sizes = monotonic(), []
-    while monotonic() - start_s < MEASURED_S:
+    while monotonic() - start_s < seconds:
         sizes.append(resident_bytes(nodes.pid('reconstruction_node')))
         sleep(SAMPLE_S)
-    known = [size * 1e-6 for size in sizes if size is not None]
-    return {'memory (MB)': known[-1], 'memory grown by (MB)': known[-1] - known[0]} if known else {}
+    return [size * 1e-6 for size in sizes if size is not None]
 
 
 def _share(before_s: float | None, after_s: float | None, stream_s: float) -> float | None:
     """CPU time for a second of the stream: the share of a core in real time, whatever else the machine does."""
     return None if before_s is None or after_s is None else (after_s - before_s) / max(stream_s, 1e-9)
+
+
+def main(arguments: list[str] | None = None) -> str:
+    """The row of one method, from command-line arguments."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument('method', choices=sorted(METHODS))
+    parser.add_argument('--minutes', type=float, default=10.0)
+    options = parser.parse_args(arguments)
+    return json.dumps(watch_memory(options.method, options.minutes), indent=2)
+
+
+if __name__ == '__main__':
+    print(main())  # noqa: T201

@@ -38,7 +38,8 @@ LEAST_PLANES, MOST_PLANES = 2.0, 50.0  # between instants one mean interval apar
 SMOOTH_PX, FLOW_SMOOTH_PX = 1.0, 2.0  # sigmas: of images before motion is looked for, and of the motion
 FINEST_SCALE = 1  # of the search for motion: half size
 LEAST_SIDE_PX = 24  # smaller pictures count as still
-N_ALIGNED = len(NEAR_INTERVALS) + len(FAR_INTERVALS)
+INSTANTS = (*((away, 1) for away in NEAR_INTERVALS), *((away, FAR_SPANS) for away in FAR_INTERVALS))
+N_ALIGNED = len(INSTANTS)
 
 
 class AlignedEstimates:
@@ -66,36 +67,40 @@ class AlignedEstimates:
         """
         mean = float(estimate.rates.mean())
         step = float(np.clip(1 / max(mean, 1e-6), LEAST_PLANES, MOST_PLANES))
-        flow = self.flow(estimate, step, brightest)
+        right, down = (np.ascontiguousarray(part) for part in cv2.split(self.flow(estimate, step, brightest)))
+        stored = estimate.to_stored(estimate.rates)
         aligned = np.empty((N_ALIGNED, *self._shape), np.float32)
-        spans = (1,) * len(NEAR_INTERVALS) + (FAR_SPANS,) * len(FAR_INTERVALS)
-        for k, (away, n) in enumerate(zip(NEAR_INTERVALS + FAR_INTERVALS, spans)):
-            aligned[k] = estimate.rates
-            cv2.remap(
-                self._at(estimate, away * step, n), self._columns + np.float32(away) * flow[..., 0],
-                self._rows + np.float32(away) * flow[..., 1], cv2.INTER_LINEAR, dst=aligned[k],
-                borderMode=cv2.BORDER_TRANSPARENT,
-            )  # fmt: skip
+
+        def fill(first: int, end: int) -> None:
+            for k in range(first, end):
+                away, spans = np.float32(INSTANTS[k][0]), INSTANTS[k][1]
+                aligned[k] = estimate.rates
+                cv2.remap(
+                    self._at(estimate, stored, float(away) * step, spans), self._columns + away * right,
+                    self._rows + away * down, cv2.INTER_LINEAR, dst=aligned[k], borderMode=cv2.BORDER_TRANSPARENT,
+                )  # fmt: skip
+
+        Bands(N_ALIGNED, step=1, threads=self._threads).map(fill)
         return aligned
 
     def flow(self, estimate: AtiEstimate, step: float, brightest: float) -> NDArray[np.float32]:
         """Motion in ``step`` planes, px, float32 (H, W, 2)."""
         if min(self._shape) < LEAST_SIDE_PX:
             return np.zeros((*self._shape, 2), np.float32)
+        stored = estimate.to_stored(estimate.rates)
         before, after = (
-            self._grey(self._at(estimate, away, MOTION_SPANS), brightest) for away in (-step, step)
+            self._grey(self._at(estimate, stored, away, MOTION_SPANS), brightest) for away in (-step, step)
         )
         flow = self._search.calc(before, after, None)  # type: ignore[call-overload]
         smooth = np.asarray(cv2.GaussianBlur(flow, (0, 0), FLOW_SMOOTH_PX), np.float32)
         return smooth * np.float32(0.5)
 
-    def _at(self, estimate: AtiEstimate, away: float, spans: int) -> NDArray[np.float32]:
+    def _at(
+        self, estimate: AtiEstimate, stored: NDArray[np.float32], away: float, spans: int
+    ) -> NDArray[np.float32]:
         """Rates at another instant, (H, W)."""
-        stored = estimate.to_stored(estimate.rates)
-        parts = Bands(len(estimate.left), step=1, threads=self._threads).map(
-            lambda a, b: rates_at(estimate.left, estimate.right, stored, away, spans, a, b)
-        )
-        return estimate.from_stored(np.concatenate(parts))
+        rates = rates_at(estimate.left, estimate.right, stored, away, spans, 0, len(estimate.left))
+        return estimate.from_stored(rates)
 
     def _grey(self, rates: NDArray[np.float32], brightest: float) -> NDArray[np.uint8]:
         smooth = cv2.GaussianBlur(rates, (0, 0), SMOOTH_PX)
