@@ -2,13 +2,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """Frames of a scene of textured rectangles in torch, differentiable with respect to the camera pose.
 
-Which rectangle a pixel centre sees is decided without gradient, as ``PlaneScene`` decides it; where on it the ray
-lands is attached to the pose, and light there is looked up in textures that were smoothed in linear light.
-A step between surfaces would have no derivative at pixel centres though it moves: so every pair of neighbouring
-pixels that see different things is blended by where the boundary between them crosses the line that joins their
-centres. Seen from a camera, boundaries are straight lines: edges of rectangles and lines where two planes meet are
-zeros of functions linear in (x, y, 1). The image is then continuous in the pose, and its derivative complete.
-After Laine et al., "Modular primitives for high-performance differentiable rendering", 2020 (antialiasing of pairs).
+The light of a pixel is the sum over the rectangles that show in it of the area they cover times the light of their
+texture where the ray through its centre meets their plane. Areas are exact (``coverage_kernels``): so frames are
+continuous in the pose, also where edges, corners and surfaces thinner than a pixel come into view. Both factors are
+attached: where a ray lands, and where boundaries between surfaces are. Textures are smoothed in linear light.
 """
 
 from dataclasses import dataclass
@@ -21,20 +18,29 @@ from torch import Tensor
 
 from event_perception.errors import DataError
 from event_perception.motion.camera import CameraModel
-from event_perception.simulation.planes import BACKGROUND, TEXTURE_BORDER, PlaneScene
+from event_perception.simulation import coverage_kernels
+from event_perception.simulation.planes import BACKGROUND, IN_PLANE_M, TEXTURE_BORDER, PlaneScene
 
 WHITE_DN = 255.0
+NOTHING_LIGHT = float(np.exp(BACKGROUND)) / WHITE_DN
 AT_ONCE = 1 << 18  # pixels of a batch of frames
+RAYS_A_SIDE = 6  # of a pixel, that look for what shows in it
+LEAST_INVERSE_DEPTH = 1e-3  # 1/m: planes seen so far along them end at the edge of their texture
 
 
 @dataclass(frozen=True, eq=False)
-class _Rays:
-    """Rays of one batch: which rectangle each takes (n,), bearings (n, 3), poses of their frames (n, 3, 3), (n, 3)."""
+class _Forms:
+    """Of every rectangle in every frame, linear in the bearing.
 
-    surface: Tensor
-    bearing: Tensor
-    R: Tensor
-    p: Tensor
+    Attributes:
+        inverse: (F, K, 3) inverse depth.
+        side: (F, K, 2, 3) both coordinates on the rectangle, times inverse depth.
+        edge: (F, K, 4, 3) positive inside its four edges.
+    """
+
+    inverse: Tensor
+    side: Tensor
+    edge: Tensor
 
 
 class PlaneLight:
@@ -49,8 +55,8 @@ class PlaneLight:
 
     def __init__(self, scene: PlaneScene, camera: CameraModel, *, blur_m: float = 0.0) -> None:
         self.scene, self.camera = scene, camera
-        table = camera.bearings().astype(np.float64).reshape(-1, 2)
-        self._bearing = torch.cat([torch.as_tensor(table), torch.ones(len(table), 1)], -1).double()
+        self._corner_of_cell = _cell_corners(camera)
+        self._bearing = _bearing(torch.as_tensor(camera.bearings().astype(np.float64).reshape(-1, 2)))
         self._corner, self._u, self._v = (
             torch.tensor([getattr(r, name) for r in scene.rectangles], dtype=torch.float64)
             for name in ('corner_m', 'along_u', 'along_v')
@@ -77,78 +83,81 @@ class PlaneLight:
         return torch.cat([self._batch(T[k : k + step]) for k in range(0, len(T), step)])
 
     def _batch(self, T: Tensor) -> Tensor:
-        c = self.camera
-        seen = [self.scene.surface(c, pose, 0.0) for pose in T.detach().numpy()]
-        surface = torch.as_tensor(np.stack(seen).astype(np.int64))  # (F, H, W)
-        pixel = torch.arange(c.height * c.width).repeat(len(T))
-        frame = torch.arange(len(T)).repeat_interleave(c.height * c.width)
-        rays = _Rays(surface.flatten(), self._bearing[pixel], T[frame, :3, :3], T[frame, :3, 3])
-        light = self._light(rays)
-        index = torch.arange(len(light)).reshape(surface.shape)
-        blended = light
-        for first, second in ((index[:, :, :-1], index[:, :, 1:]), (index[:, :-1], index[:, 1:])):
-            p, q = first.flatten(), second.flatten()
-            differ = rays.surface[p] != rays.surface[q]
-            blended = blended + self._blend(rays, light, p[differ], q[differ])
-        return blended.reshape(surface.shape)
+        c, forms = self.camera, self._forms(T)
+        fine = c.scaled(RAYS_A_SIDE)
+        seen = np.stack([self.scene.surface(fine, pose, 0.0) for pose in T.detach().numpy()])
+        row, share = self._shares(seen, forms)
+        frame, cell, k = row.T
+        light = self._light(forms, frame, self._bearing[cell], k)
+        place, size = frame * len(self._bearing) + cell, len(T) * len(self._bearing)
+        total, whole = (
+            torch.zeros(size, dtype=torch.float64).index_add(0, place, v) for v in (share * light, share)
+        )
+        image = total + (1 - whole) * NOTHING_LIGHT  # where no rectangle is
+        return image.reshape(len(T), c.height, c.width)
 
-    def _light(self, rays: _Rays) -> Tensor:
-        """Texture where each ray lands."""
-        hit = rays.surface >= 0
-        k = rays.surface.clamp(min=0)
-        inverse, u, v = self._forms(rays, k)
-        safe = torch.where(hit, inverse, torch.ones_like(inverse))
-        found = self._atlas.look_up(k, u / safe, v / safe)
-        return torch.where(hit, found, torch.full_like(found, float(np.exp(BACKGROUND)) / WHITE_DN))
+    def _shares(self, seen: NDArray, forms: _Forms) -> tuple[Tensor, Tensor]:
+        """Rows (frame, cell, rectangle) (n, 3) and the share of the cell (n,), attached."""
+        n_rows, n_lines = 2 * len(seen) * len(self._bearing), 4 * len(seen) * len(self._bearing)
+        edge, inverse = (np.ascontiguousarray(v.detach().numpy()) for v in (forms.edge, forms.inverse))
+        while True:
+            row, share = np.empty((n_rows, 3), np.int64), np.empty(n_rows)
+            line, change = np.empty((n_lines, 5), np.int64), np.empty((n_lines, 3))
+            needed = coverage_kernels.cover(
+                seen, RAYS_A_SIDE, self._corner_of_cell, edge, inverse, row, share, line, change
+            )
+            if needed[0] <= n_rows and needed[1] <= n_lines:
+                break
+            n_rows, n_lines = needed
+        rows, lines = torch.as_tensor(row[: needed[0]]), torch.as_tensor(line[: needed[1]])
+        slope, at = torch.as_tensor(change[: needed[1], :1])[:, 0], torch.as_tensor(change[: needed[1], 1:])
+        return rows, _attached(torch.as_tensor(share[: needed[0]]), forms, lines, slope, _bearing(at))
 
-    def _forms(self, rays: _Rays, k: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Of rectangle k along each ray: inverse depth, and both coordinates times it; all linear in the bearing."""
-        direction = (rays.R @ rays.bearing[:, :, None])[:, :, 0]
-        offset = rays.p - self._corner[k]
-        normal = torch.linalg.cross(self._u[k], self._v[k])
-        distance = (normal * offset).sum(-1)
-        inverse = -(normal * direction).sum(-1) / torch.where(distance.abs() > 1e-9, distance, 1e-9)
-        sides = [
-            ((side[k] * offset).sum(-1) * inverse + (side[k] * direction).sum(-1))
+    def _light(self, forms: _Forms, frame: Tensor, bearing: Tensor, k: Tensor) -> Tensor:
+        """Texture where rays meet the planes of rectangles k; beyond their edges that of the edge."""
+        inverse = (forms.inverse[frame, k] * bearing).sum(-1)
+        safe = torch.where(inverse > LEAST_INVERSE_DEPTH, inverse, LEAST_INVERSE_DEPTH)
+        u, v = ((forms.side[frame, k, i] * bearing).sum(-1) / safe for i in range(2))
+        return self._atlas.look_up(k, u, v)
+
+    def _forms(self, T: Tensor) -> _Forms:
+        """See there."""
+        R, offset = T[:, None, :3, :3], T[:, None, :3, 3] - self._corner  # (F, 1, 3, 3), (F, K, 3)
+        normal = torch.linalg.cross(self._u, self._v)
+        distance = (normal * offset).sum(-1, keepdim=True)
+        seen = distance.abs() > IN_PLANE_M
+        turned = (normal[:, None] @ R)[..., 0, :]
+        inverse = torch.where(seen, -turned / torch.where(seen, distance, 1.0), 0.0)
+        u, v = (
+            (side * offset).sum(-1, keepdim=True) * inverse + (side[:, None] @ R)[..., 0, :]
             for side in (self._u, self._v)
-        ]
-        return inverse, sides[0], sides[1]
+        )
+        su, sv = self._size[:, :1], self._size[:, 1:]
+        edge = torch.stack([u, v, su * inverse - u, sv * inverse - v], 2)
+        return _Forms(inverse, torch.stack([u, v], 2), edge)
 
-    def _edges(self, rays: _Rays, k: Tensor) -> Tensor:
-        """Functions (n, 4) that are positive inside rectangle k."""
-        inverse, u, v = self._forms(rays, k)
-        su, sv = self._size[k].T
-        return torch.stack([u, v, su * inverse - u, sv * inverse - v], -1)
 
-    def _blend(self, rays: _Rays, light: Tensor, p: Tensor, q: Tensor) -> Tensor:
-        """What neighbours p and q, which see different surfaces, give each other; an image to be added."""
-        at_p, at_q = _chosen(rays, p), _chosen(rays, q)
-        share = self._crossing(at_p, at_q)
-        change = light[q] - light[p]
-        to_p, to_q = (0.5 - share).clamp(min=0) * change, -(share - 0.5).clamp(min=0) * change
-        return torch.zeros_like(light).index_add(0, p, to_p).index_add(0, q, to_q)
+def _attached(share: Tensor, forms: _Forms, line: Tensor, slope: Tensor, bearing: Tensor) -> Tensor:
+    """Shares with the derivative of the lines that bound them."""
+    row, frame, k, e, other = line.T
+    if not forms.inverse.requires_grad:
+        return share
+    form = torch.where(
+        (e >= 0)[:, None], forms.edge[frame, k, e.clamp(min=0)], forms.inverse[frame, k] - forms.inverse[frame, other]
+    )
+    f = (form * bearing).sum(-1)
+    return share.index_add(0, row, slope * (f - f.detach()))
 
-    def _crossing(self, at_p: _Rays, at_q: _Rays) -> Tensor:
-        """Where between p (0) and q (1) the boundary of their surfaces is; 1/2 where the other pairs see it better."""
-        a, b = at_p.surface.clamp(min=0), at_q.surface.clamp(min=0)
-        edge_a, ends_a = self._first_edge(at_p, at_q, a)
-        edge_b, ends_b = self._first_edge(at_q, at_p, b)
-        ahead = [self._forms(at, a)[0] - self._forms(at, b)[0] for at in (at_p, at_q, _beside(at_p, at_q))]
-        meet = _across(*ahead)
-        nearer_a = (self._forms(at_p, a)[0] > self._forms(at_q, b)[0]) | (at_q.surface < 0)
-        of_a = ends_a & (at_p.surface >= 0) & (nearer_a | ~ends_b)
-        share = torch.where(of_a, edge_a, torch.where(ends_b & (at_q.surface >= 0), 1 - edge_b, meet))
-        usable = torch.isfinite(share) & (share >= 0) & (share <= 1)
-        return torch.where(usable, share, torch.full_like(share, 0.5))
 
-    def _first_edge(self, inside: _Rays, outside: _Rays, k: Tensor) -> tuple[Tensor, Tensor]:
-        """Where a rectangle that is seen at ``inside`` ends on the way to ``outside``, and whether it does."""
-        f, g, h = (self._edges(rays, k) for rays in (inside, outside, _beside(inside, outside)))
-        ends = (f >= 0) & (g < 0)
-        change = torch.where(ends, f - g, torch.ones_like(f))
-        first = torch.where(ends, f / change, torch.full_like(f, 2.0)).argmin(-1, keepdim=True)
-        chosen = (values.gather(-1, first)[:, 0] for values in (f, g, h))
-        return _across(*chosen), ends.any(-1)
+def _bearing(at: Tensor) -> Tensor:
+    return torch.cat([at, torch.ones(len(at), 1, dtype=torch.float64)], -1)
+
+
+def _cell_corners(camera: CameraModel) -> NDArray[np.float64]:
+    """Bearings (H + 1, W + 1, 2) of the corners of pixels."""
+    x, y = np.meshgrid(np.arange(camera.width + 1) - 0.5, np.arange(camera.height + 1) - 0.5)
+    table = camera.undistort(np.stack([x, y], -1).reshape(-1, 2))
+    return np.ascontiguousarray(table.reshape(camera.height + 1, camera.width + 1, 2))
 
 
 class Atlas:
@@ -182,25 +191,3 @@ class Atlas:
 def _smoothed(log_dn: NDArray, sigma_texels: float) -> NDArray[np.float64]:
     light = np.exp(log_dn.astype(np.float64)) / WHITE_DN
     return gaussian_filter(light, sigma_texels, mode='nearest') if sigma_texels > 0 else light
-
-
-def _across(f: Tensor, g: Tensor, h: Tensor) -> Tensor:
-    """Share of the way from f to g at which a linear function is 0.
-
-    1/2 where it changes more from f to h, a pixel aside: a line that runs along a pair of pixels passes it in an
-    instant; pairs at a right angle to that one see it move steadily.
-    """
-    change = f - g
-    aside = (change.abs() <= (f - h).abs()) | (change == 0)
-    return torch.where(aside, torch.full_like(f, 0.5), f / torch.where(aside, torch.ones_like(f), change))
-
-
-def _beside(p: _Rays, q: _Rays) -> _Rays:
-    """The ray at a right angle, one pixel from p, if q is one pixel from p."""
-    step = q.bearing - p.bearing
-    turned = torch.stack([-step[:, 1], step[:, 0], step[:, 2]], -1)
-    return _Rays(p.surface, p.bearing + turned, p.R, p.p)
-
-
-def _chosen(rays: _Rays, index: Tensor) -> _Rays:
-    return _Rays(rays.surface[index], rays.bearing[index], rays.R[index], rays.p[index])
