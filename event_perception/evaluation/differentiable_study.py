@@ -107,7 +107,16 @@ def frames_for(method: str, scene: Drift, motion: Tensor, depth: int) -> tuple[T
 
 
 def differences(loss: Callable[..., Tensor], theta: Tensor, samples: int, factor: float) -> Tensor:
-    """Central differences of the expected loss by every parameter, in units of ``STEPS``."""
+    """Central differences of the expected loss by every parameter, in units of ``STEPS``, extrapolated to no step.
+
+    Steps of a half and a quarter of the unit (Richardson): with whole ones what is left of the third derivative turns
+    the smallest of the gradients by more than a hundredth.
+    """
+    half, quarter = (_plain_differences(loss, theta, samples, factor * f) for f in (0.5, 0.25))
+    return (4 * quarter - half) / 3
+
+
+def _plain_differences(loss: Callable[..., Tensor], theta: Tensor, samples: int, factor: float) -> Tensor:
     slopes = []
     with torch.no_grad():
         for k, step in enumerate(STEPS):
@@ -238,7 +247,7 @@ def main(arguments: list[str] | None = None) -> str:
     parser.add_argument('--size', type=int, default=48, help='rows and columns')
     parser.add_argument('--spread', choices=('common', 'independent', 'phase'), default='common')
     parser.add_argument('--sigma', type=float, default=0.01, help='deviation of the thresholds')
-    parser.add_argument('--samples', type=int, default=32, help='sensors at every pixel')
+    parser.add_argument('--samples', type=int, default=64, help='sensors at every pixel')
     parser.add_argument('--ends', action='store_true', help='let the slices reach the ends of the window')
     parser.add_argument('--reconstruction', choices=('linear',), help='weak derivative in time')
     parser.add_argument('--steps', type=int, default=40, help='of the descent')

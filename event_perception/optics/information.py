@@ -9,7 +9,16 @@ floor s_0, and depth known to sigma(1/Z), independently for every pixel, the inf
 
     J = sum  N h h^T / (rho^2 m^2 + s_0^2 + s_Z^2),   h = dm / d(twist),   s_Z = |dm / d(1/Z)| sigma(1/Z).
 
-The last term is the Schur complement of a nuisance depth of each pixel. An error of scale common to all depths
+Two limits matter where a camera comes near to what it sees. A window is of use only as long as a patch moves by no
+more than a reach R before it has changed or left the search of an estimator: instead of T the events of
+
+    T_R = T / sqrt(1 + (|m| T / R)^2)
+
+count. And a texture has a finest detail: per pixel its gradient grows with the footprint p = Z / f of a pixel as
+long as that is finer than the detail d, and with p^r beyond, where amplitudes of a texture that fall like
+wavelength^r add up from the finest that a pixel resolves, |grad L| = g (p / d) (1 + (p / d)^2)^((r - 1) / 2).
+
+The last term of J is the Schur complement of a nuisance depth of each pixel. An error of scale common to all depths
 (a floor that is higher than assumed) is one more parameter and is eliminated in the same way, ``scale_sigma``.
 
 Flow of a static scene (Longuet-Higgins and Prazdny 1980), normalised image, depth Z: A v / Z + B w with
@@ -29,6 +38,7 @@ from event_perception.motion.camera import CameraModel
 from event_perception.optics.mount import Body, Mount
 
 COMPONENTS = ('vx', 'vy', 'vz', 'wx', 'wy', 'wz')
+NEAREST_TO_NOTHING = 1e-3  # pixels a metre: what is farther shows no texture of its own
 SOFT_M = 1e-9  # px/s: keeps |m| differentiable where there is no normal flow
 
 
@@ -51,6 +61,15 @@ class InformationConfig:
     )
     speed_limit_px_s: float = param(
         3000.0, 'Normal flow at which a slow pixel has lost 3 dB of contrast, px/s; 0 = a fast pixel.', ge=0.0
+    )
+    reach_px: float = param(
+        0.0, 'Displacement in a window beyond which more of it tells little, px; 0 = any.', ge=0.0, le=1e4
+    )
+    detail_m: float = param(
+        0.0, 'Finest detail of textures, m; 0 = the same gradient per pixel at any distance.', ge=0.0, le=10.0
+    )
+    roughness: float = param(
+        0.7, 'Exponent of the amplitude of a texture over wavelength, with detail_m.', ge=0.0, le=1.0
     )
     directions: int = param(4, 'Directions of the gradient that are averaged, over half a turn.', ge=2, le=64)
     stride_px: int = param(16, 'Every so many pixels along x and y stands for its block.', ge=1, le=64)
@@ -161,7 +180,7 @@ def twist_information(
     twist = torch.cat([motion.v_m_s, motion.omega_rad_s], -1)
     m = (h @ twist[:, None, :, None])[..., 0]
     by_depth = (moved @ twist[:, None, :, None])[..., 0]  # dm / d(1/Z)
-    events = c.gradient_per_px * (m * m + SOFT_M**2).sqrt() * c.window_s / c.threshold
+    events = _events(c, m, inverse_depth * camera.fx)
     if c.speed_limit_px_s > 0:
         events = events / (1 + (m / c.speed_limit_px_s) ** 2).sqrt()
     variance = (c.relative_noise * m) ** 2 + c.floor_px_s**2 + (by_depth * c.inverse_depth_sigma) ** 2
@@ -175,6 +194,19 @@ def twist_information(
     mixed = (weighted.mT @ by_scale[..., None])[..., 0]
     own = (weight.flatten(1) * by_scale**2).sum(1) + c.scale_sigma**-2
     return information - mixed[:, :, None] * mixed[:, None, :] / own[:, None, None]
+
+
+def _events(c: InformationConfig, m: Tensor, pixels_per_m: Tensor) -> Tensor:
+    """Events (S, P, K) of a window that are of use, of patches whose pixels have a footprint (S, P)."""
+    gradient = torch.full_like(pixels_per_m, c.gradient_per_px)
+    if c.detail_m > 0:
+        fine = 1 / (pixels_per_m.clamp(min=NEAREST_TO_NOTHING) * c.detail_m)  # footprint over detail
+        gradient = gradient * fine * (1 + fine**2) ** ((c.roughness - 1) / 2)
+    speed = (m * m + SOFT_M**2).sqrt()
+    events = gradient[..., None] * speed * c.window_s / c.threshold
+    if c.reach_px > 0:
+        events = events / (1 + (m * c.window_s / c.reach_px) ** 2).sqrt()
+    return events
 
 
 def _bearings(camera: CameraModel, stride_px: int) -> tuple[Tensor, Tensor]:

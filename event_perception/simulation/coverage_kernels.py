@@ -144,7 +144,9 @@ def _visible(
         area = _area(work[2], m) / size if m > 2 else 0.0
         if area > SMALL:
             total += sign * area
-            n_lines = _bounds(sign / size, m, work[2], label[2], edge, inverse, row, frame, n_lines, line, change)
+            n_lines = _bounds(
+                sign / size, m, work[2], label[2], edge, inverse, row, frame, n_lines, line, change
+            )
     return total, n_lines
 
 

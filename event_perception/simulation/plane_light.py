@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from scipy.ndimage import gaussian_filter
+from scipy.ndimage import gaussian_filter, spline_filter
 from torch import Tensor
 
 from event_perception.errors import DataError
@@ -23,6 +23,7 @@ from event_perception.simulation.planes import BACKGROUND, IN_PLANE_M, TEXTURE_B
 
 WHITE_DN = 255.0
 NOTHING_LIGHT = float(np.exp(BACKGROUND)) / WHITE_DN
+SPLINE_VARIANCE = 0.25  # of quadratic B-splines, texels
 AT_ONCE = 1 << 18  # pixels of a batch of frames
 RAYS_A_SIDE = 6  # of a pixel, that look for what shows in it
 LEAST_INVERSE_DEPTH = 1e-3  # 1/m: planes seen so far along them end at the edge of their texture
@@ -143,7 +144,9 @@ def _attached(share: Tensor, forms: _Forms, line: Tensor, slope: Tensor, bearing
     if not forms.inverse.requires_grad:
         return share
     form = torch.where(
-        (e >= 0)[:, None], forms.edge[frame, k, e.clamp(min=0)], forms.inverse[frame, k] - forms.inverse[frame, other]
+        (e >= 0)[:, None],
+        forms.edge[frame, k, e.clamp(min=0)],
+        forms.inverse[frame, k] - forms.inverse[frame, other],
     )
     f = (form * bearing).sum(-1)
     return share.index_add(0, row, slope * (f - f.detach()))
@@ -175,19 +178,35 @@ class Atlas:
         self._texels = torch.as_tensor(np.concatenate([p.ravel() for p in pictures]))
 
     def look_up(self, k: Tensor, u_m: Tensor, v_m: Tensor) -> Tensor:
-        """Light at places of rectangles k, bilinear."""
-        s, t = (w * self._density + (TEXTURE_BORDER - 0.5) for w in (u_m, v_m))
-        s = torch.minimum(s.clamp(min=0.0), (self._stride[k] - 1.001).to(s))
-        t = torch.minimum(t.clamp(min=0.0), (self._rows[k] - 1.001).to(t))
-        i, j = s.detach().floor(), t.detach().floor()
-        fs, ft = s - i, t - j
-        at = self._start[k] + j.long() * self._stride[k] + i.long()
-        below = at + self._stride[k]
-        x = self._texels
-        top, low = x[at] + fs * (x[at + 1] - x[at]), x[below] + fs * (x[below + 1] - x[below])
-        return top + ft * (low - top)
+        """Light at places of rectangles k, by quadratic B-splines: its slope has no jumps from texel to texel."""
+        columns, rows = self._stride[k], self._rows[k]
+        s, i = self._nearest(u_m, columns)
+        t, j = self._nearest(v_m, rows)
+        across, down = _spline(s - i), _spline(t - j)
+        at = self._start[k] + j.long() * columns + i.long()
+        lines = [
+            sum(w * self._texels[at + (m - 1) * columns + (n - 1)] for n, w in enumerate(across))
+            for m in range(len(down))
+        ]
+        return torch.stack([weight * line for weight, line in zip(down, lines)]).sum(0)
+
+    def _nearest(self, place_m: Tensor, size: Tensor) -> tuple[Tensor, Tensor]:
+        """In texels, and the texel; both away from the border."""
+        s = place_m * self._density + (TEXTURE_BORDER - 0.5)
+        s = torch.minimum(s.clamp(min=0.501), (size - 1.501).to(s))
+        return s, (s.detach() + 0.5).floor()
+
+
+def _spline(offset: Tensor) -> list[Tensor]:
+    """Weights of the texels before, at and after the nearest one; the blur of a variance of 1/4 texel is known."""
+    return [0.5 * (0.5 - offset) ** 2, 0.75 - offset**2, 0.5 * (0.5 + offset) ** 2]
 
 
 def _smoothed(log_dn: NDArray, sigma_texels: float) -> NDArray[np.float64]:
+    """Linear light; what the splines of the look-up smooth is not smoothed again."""
     light = np.exp(log_dn.astype(np.float64)) / WHITE_DN
-    return gaussian_filter(light, sigma_texels, mode='nearest') if sigma_texels > 0 else light
+    if sigma_texels**2 <= SPLINE_VARIANCE:
+        return np.asarray(
+            spline_filter(light, order=2, mode='mirror')
+        )  # the splines then pass through the texels
+    return gaussian_filter(light, np.sqrt(sigma_texels**2 - SPLINE_VARIANCE), mode='nearest')

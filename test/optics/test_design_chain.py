@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from event_perception.errors import ConfigError, DataError
-from event_perception.evaluation.chain_study import slope
+from event_perception.evaluation.chain_gradient_study import slope
 from event_perception.motion.camera import CameraModel
 from event_perception.motion.slice_egomotion import SliceEgomotion
 from event_perception.optics import chain

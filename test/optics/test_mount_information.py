@@ -119,7 +119,9 @@ def loss_of(phi, position, criterion, config, body=BODY):
 
 
 @pytest.mark.parametrize('criterion', sorted(CRITERIA))
-@pytest.mark.parametrize('changes', [{}, {'inverse_depth_sigma': 0.2, 'scale_sigma': 0.1}])
+@pytest.mark.parametrize(
+    'changes', [{}, {'inverse_depth_sigma': 0.2, 'scale_sigma': 0.1}, {'reach_px': 6.0, 'detail_m': 0.02}]
+)
 def test_derivatives_by_the_pose_are_those_of_finite_differences(criterion, changes):
     config = replace(COARSE, **changes)
     start = [torch.tensor([0.1, -0.2, 0.3]).double(), torch.tensor([0.33, 0.05, 0.1]).double()]
@@ -162,6 +164,25 @@ def test_a_position_in_the_body_moves_to_its_nearest_face():
     assert BODY.outside(inside, low, high).tolist() == pytest.approx([0.32, 0.0, 0.1])
     with pytest.raises(DataError, match='fills the box'):
         BODY.outside(inside, low * 0.1, high * 0.1)
+
+
+def test_limits_let_events_saturate_with_displacement_and_grow_with_the_footprint():
+    """Looking down with pure sideways motion all pixels are alike: information is proportional to events."""
+    camera = CameraModel(fx=100.0, fy=100.0, cx=7.5, cy=7.5, height=16, width=16)
+    plain = InformationConfig(stride_px=16, directions=2, speed_limit_px_s=0.0, window_s=0.1)
+
+    def information(height_m, **changes):
+        return twist_information(
+            pitched_mount(math.pi / 2), camera, floor_and_wall(height_m, 1e9),
+            still_pose((0.5, 0.0, 0.0), (0.0, 0.0, 0.0)), replace(plain, **changes), components=('vx',),
+        ).item()  # fmt: skip
+
+    flow_px = 0.5 / 0.5 * 100 * math.cos(math.pi / 4) * 0.1  # normal flow along the diagonals, in a window
+    reach = information(0.5, reach_px=5.0) / information(0.5)
+    assert reach == pytest.approx(1 / math.hypot(1, flow_px / 5), rel=1e-6)
+    fine = information(0.5, detail_m=0.01, roughness=0.5) / information(0.5)
+    assert fine == pytest.approx(0.5 * 1.25**-0.25, rel=1e-6)  # a footprint of 5 mm, half the detail
+    assert information(2.0, detail_m=1.0) / information(2.0) == pytest.approx(0.02, rel=1e-3)
 
 
 def test_the_body_hides_what_is_behind_it():
