@@ -107,7 +107,7 @@ def trace_fan(lens: Lens, height_mm: float, *, fields: int, rays: int, distance_
     h = found.centroid_mm[:, 0]
     if not bool((h[1:] > h[:-1]).all()):
         raise DataError(
-            f'lens {lens.name!r}: image heights {h.tolist()} mm do not grow with the field; it folds'
+            f'lens {lens.name!r}: image heights {[round(float(v), 3) for v in h]} mm do not grow with the field; it folds'
         )
     coefficients, residual = _fit(u, h, height_mm)
     light = found.passed * PUPIL_MARGIN**2
