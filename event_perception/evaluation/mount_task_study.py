@@ -48,7 +48,7 @@ HIGH_M = 0.5  # of a mast, over the base
 FLOOR = TextureConfig(
     contrast=0.4, largest=0.5, smallest=0.012, roughness=0.7, shapes=1.0, shapes_per_unit=60.0, shape_size=0.05
 )  # fmt: skip
-LIMITS = {'reach_px': 8.0, 'detail_m': FLOOR.smallest, 'roughness': FLOOR.roughness}  # of the second model
+REACH_PX = 8.0  # of the second model
 SENSOR = dvs_preset('clean', input_transfer='log', random_initial_phase=True, shot_noise_rate_hz=0.1)
 
 
@@ -146,7 +146,9 @@ def expected(problem: MountDesign, mount: Mount, scales: Matrix) -> float:
 
 def limited(problem: MountDesign) -> MountDesign:
     """The same problem with an information model that knows blur by motion and the finest detail of the floor."""
-    information = replace(problem.config.information, **LIMITS)
+    information = replace(
+        problem.config.information, reach_px=REACH_PX, detail_m=FLOOR.smallest, roughness=FLOOR.roughness
+    )
     return MountDesign(replace(problem.config, information=information))
 
 
