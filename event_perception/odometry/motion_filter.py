@@ -30,10 +30,10 @@ class MotionConfig:
     """How motion changes."""
 
     velocity_walk_m_s: float = param(
-        1.0, 'How much the velocity changes, m/s per square root of a second.', ge=1e-3, le=100.0
+        2.0, 'How much the velocity changes, m/s per square root of a second.', ge=1e-3, le=100.0
     )
     rate_walk_rad_s: float = param(
-        1.0, 'How much the rate changes, rad/s per square root of a second.', ge=1e-3, le=100.0
+        3.0, 'How much the rate changes, rad/s per square root of a second.', ge=1e-3, le=100.0
     )
     bias_walk_rad_s: float = param(
         3e-4, 'Drift of the bias of a gyroscope, rad/s per square root of a second.', ge=0.0, le=1.0
@@ -137,8 +137,11 @@ class MotionFilter:
         self.P[self.POSE, self.POSE] += np.diag(np.square(std))
 
     def fade(self, dt_s: float) -> None:
-        """The twist decays towards rest while nothing measures it."""
-        self.twist = np.exp(-dt_s / self.config.hold_s) * self.twist
+        """The twist decays towards rest while nothing measures it; it may as well not have."""
+        kept, k = np.exp(-dt_s / self.config.hold_s), self.TWIST
+        self.P[k, k] += np.diag(np.square((1 - kept) * self.twist))
+        self.twist = kept * self.twist
+        self._bounded()
 
     def turn_by_gyro(self, reading_rad_s: Vector, std_rad_s: float) -> None:
         """Measure the rate by a gyroscope.
