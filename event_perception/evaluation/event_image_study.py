@@ -31,12 +31,13 @@ STEP_NS = 10_000_000
 GAMMA = 2.2
 DETAIL_SIGMA_PX = 6.0
 FOR_SCENES: dict[str, Any] = {
-    'attachment': 0.1,
-    'smoothness': 1.0,
-    'blend_sigma_px': 32.0,
+    'highpass.time_constant_s': 0.6,
+    'attachment': 0.2,
+    'smoothness': 0.5,
+    'blend_sigma_px': 64.0,
     'wide_iterations': 30,
 }
-"""Settings for scenes rather than boards: a stronger tie to `highpass`, more smoothness."""
+"""Settings for scenes rather than boards: `highpass` remembers longer and ties more, and is taken for little else."""
 CLIPS = {'room': (0, 1.2), 'fwd': (1, 0.3), 'rotation': (0, 1.2), 'gen': (1, 0.3)}
 """Seed and length, s."""
 FLOWS = ('affine', 'tiles', 'exact')

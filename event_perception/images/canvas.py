@@ -14,12 +14,13 @@ from numpy.typing import NDArray
 
 from event_perception.events import EventArray
 from event_perception.flow.field import FlowField
-from event_perception.images.canvas_kernels import accumulate, carry_map, splat_signed
+from event_perception.images.canvas_kernels import accumulate, carry_map, follow_prior, splat_signed
 from event_perception.images.poisson import solve
 
 Image = NDArray[np.float32]
 LAID_ANEW = 0.75  # of the margin that the view may move
-SAMPLE_STEP = 8  # motion is measured at every 8th row and column
+UNSEEN = 1e-3  # worth of a prior continued beyond the view
+SAMPLE_STEP = 16  # motion is measured at every 16th row and column
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +50,7 @@ class Canvas:
         A: A_xx, A_xy, A_yy, float32 (3, Hc, Wc), px^2.
         B: float32 (2, Hc, Wc), px times contrast thresholds.
         M: The image, in contrast thresholds, float32 (Hc, Wc).
+        H: The prior, a mean along the motion, in contrast thresholds, float32 (Hc, Wc).
         laid: How often the canvas was laid anew.
     """
 
@@ -57,6 +59,7 @@ class Canvas:
         rows, columns = height + 2 * margin_px, width + 2 * margin_px
         self.A, self.B = np.zeros((3, rows, columns), np.float32), np.zeros((2, rows, columns), np.float32)
         self.M, self._E = np.zeros((rows, columns), np.float32), np.zeros((rows, columns), np.float32)
+        self.H, self._worth = np.zeros((rows, columns), np.float32), np.zeros((rows, columns), np.float32)
         self._work = np.zeros((4, rows, columns), np.float32)
         self._canvas_pixels = _coordinates(rows, columns)
         self._start = _coordinates(height, width) + np.float32(margin_px)
@@ -101,32 +104,41 @@ class Canvas:
         if self._motion_px() > LAID_ANEW * self._margin:
             self._lay_anew()
 
-    def solve(
-        self,
-        prior: Image,
-        smoothness: float,
-        attachment: float,
-        iterations: int,
-        wide_iterations: int,
-        tolerance: float,
-    ) -> tuple[Image, Image]:
-        """The image on the sensor (H, W), and the evidence it rests on, the trace of A, px^2.
+    def follow_prior(self, prior: Image, kept: float, least_evidence: float) -> None:
+        """Bring the mean of the priors up to date, each carried along with the scene.
+
+        A pixel filter is wrong by up to a threshold, in another way at every pixel: a place of the scene that many
+        pixels have looked at is known better from all of them. What has no evidence is not carried along.
 
         Args:
-            prior: H, on the sensor.
+            prior: The high-pass image of now, on the sensor.
+            kept: Share of the mean that remains; 0 takes the prior as it is.
+            least_evidence: Trace of A at which half of that remains, px^2.
+        """
+        follow_prior(
+            prior, self.on_sensor, self.A, np.float32(kept), np.float32(least_evidence), np.float32(UNSEEN),
+            self.H, self._worth,
+        )  # fmt: skip
+
+    def solve(
+        self, smoothness: float, attachment: float, iterations: int, wide_iterations: int, tolerance: float
+    ) -> tuple[Image, Image, Image]:
+        """On the sensor (H, W): the image, the prior H, and the evidence, the trace of A, px^2.
+
+        Args:
             smoothness: lambda.
             attachment: eps.
             iterations: Most iterations.
             wide_iterations: Most iterations on blocks of pixels before.
             tolerance: Relative residual at which they end.
         """
-        H = _sampled(prior, self.on_sensor, cv2.INTER_LINEAR, cv2.BORDER_REPLICATE)
         solve(
-            self.A, self.B, H, np.float32(smoothness), np.float32(attachment), self.M,
+            self.A, self.B, self.H, np.float32(smoothness), np.float32(attachment), self.M,
             iterations, wide_iterations, tolerance, self._work,
         )  # fmt: skip
-        evidence = _sampled(self.A[0] + self.A[2], self.on_canvas, cv2.INTER_LINEAR)
-        return _sampled(self.M, self.on_canvas, cv2.INTER_CUBIC), np.maximum(evidence, 0)
+        evidence = _sampled(self.A[0] + self.A[2], self.on_canvas, cv2.INTER_NEAREST)
+        prior = _sampled(self.H, self.on_canvas, cv2.INTER_NEAREST)  # of which only what is wide is used
+        return _sampled(self.M, self.on_canvas, cv2.INTER_CUBIC), prior, np.maximum(evidence, 0)
 
     def _motion_px(self) -> float:
         """How far nearly all of the view has moved from the key instant."""
@@ -139,7 +151,7 @@ class Canvas:
         m = self._margin
         moved = np.pad(self.on_canvas - self._start, ((0, 0), (m, m), (m, m)), mode='edge')
         where = moved + self._canvas_pixels
-        for plane in self.A:
+        for plane in (*self.A, self.H, self._worth):
             plane[:] = _sampled(plane, where, cv2.INTER_LINEAR)
         for plane in (*self.B, self.M):
             plane[:] = _sampled(plane, where, cv2.INTER_CUBIC)
@@ -152,6 +164,6 @@ def _coordinates(rows: int, columns: int) -> Image:
     return np.stack(np.meshgrid(np.arange(columns), np.arange(rows))).astype(np.float32)
 
 
-def _sampled(values: Image, where: Image, interpolation: int, border: int = cv2.BORDER_CONSTANT) -> Image:
-    """Values at the coordinates ``where`` (2, H, W); beyond the border 0, or the border itself."""
-    return np.asarray(cv2.remap(values, where[0], where[1], interpolation, borderMode=border), np.float32)
+def _sampled(values: Image, where: Image, interpolation: int) -> Image:
+    """Values at the coordinates ``where`` (2, H, W); beyond the border 0."""
+    return np.asarray(cv2.remap(values, where[0], where[1], interpolation), np.float32)

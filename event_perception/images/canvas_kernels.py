@@ -140,3 +140,38 @@ def accumulate(where, flow, valid, dt, moved_by, change, kept, kept_lost, per_px
             A[2, i, j] = keep * A[2, i, j] + use * dy * dy
             B[0, i, j] = keep * B[0, i, j] + E * dx
             B[1, i, j] = keep * B[1, i, j] + E * dy
+
+
+@njit(cache=True, nogil=True, fastmath=FAST, error_model='numpy')
+def follow_prior(prior, where, A, kept, least_evidence, unseen, H, worth):  # type: ignore[no-untyped-def]
+    """Take what each canvas point shows now into the mean of what it showed before.
+
+    Args:
+        prior: Image on the sensor, float32 (H, W); beyond its border it is continued.
+        where: Y, float32 (2, Hc, Wc).
+        A: A_xx, A_xy, A_yy, float32 (3, Hc, Wc).
+        kept: Share of the past that remains, float32.
+        least_evidence: Trace of A at which half of that remains, px^2, float32.
+        unseen: Worth of a point out of view, against 1 in view, float32; the past does not add to it.
+        H: The mean, float32 (Hc, Wc), changed.
+        worth: Of the mean, in images, float32 (Hc, Wc), changed.
+    """
+    rows, columns = prior.shape
+    last_x, last_y, zero, one, half = f32(columns - 1), f32(rows - 1), f32(0), f32(1), f32(0.5)
+    for i in range(H.shape[0]):
+        for j in range(H.shape[1]):
+            x, y = where[0, i, j], where[1, i, j]
+            inner_x, inner_y = min(max(x, zero), last_x), min(max(y, zero), last_y)
+            a = min(np.uint32(inner_x), np.uint32(columns - 2))
+            b = min(np.uint32(inner_y), np.uint32(rows - 2))
+            u, v = inner_x - f32(a), inner_y - f32(b)
+            upper = prior[b, a] + u * (prior[b, a + np.uint32(1)] - prior[b, a])
+            below = b + np.uint32(1)
+            lower = prior[below, a] + u * (prior[below, a + np.uint32(1)] - prior[below, a])
+            now = upper + v * (lower - upper)
+            evidence = A[0, i, j] + A[2, i, j]
+            past = worth[i, j] * kept * evidence / max(evidence + least_evidence, f32(1e-9))
+            seen = (abs(x - inner_x) <= half) & (abs(y - inner_y) <= half)
+            fresh = one if seen else unseen
+            H[i, j] += fresh / (past + fresh) * (now - H[i, j])
+            worth[i, j] = past + fresh if seen else past

@@ -8,7 +8,7 @@ the scene, give both. "Moved and silent" is evidence, too: of a flat area.
 
     for each step:  A <- k A + d d^T,  B <- k B + E d      everywhere on a canvas that moves with the scene
     for each image: (D^T (A + lambda I) D + eps I) M = D^T B + eps H     conjugate gradients from the last M
-                    detail from M, what is wider than a blur from the high-pass filter H
+                    H is the high-pass filter, averaged along the motion: detail from M, what is wide from H
     where flow is not known, A and B fade, and the high-pass image shows through
 
 Sources: Zhang, Yezzi and Gallego, Formulating event-based image reconstruction as a linear inverse problem, TPAMI
@@ -84,6 +84,10 @@ class GradientConfig:
     least_evidence: float = param(
         0.1, 'Evidence (trace of A, px^2) at which the two images weigh alike.', ge=0.0
     )
+    prior_memory_s: float = param(
+        1.0, 'Over how long the high-pass images are averaged along the motion, seconds; 0 takes the last one.',
+        ge=0.0, le=100.0,
+    )  # fmt: skip
     margin_px: int = param(
         16, 'Margin of the canvas; it is laid anew when the view has moved by that, px.', ge=4
     )
@@ -188,10 +192,10 @@ class GradientReconstructor:
         if self._shown is not None and not self._fresh:
             return self._shown[1].copy()
         self._advance(t_ns, whole=False)
-        low = self._highpass.log_image(t_ns)
         config, canvas = self.config, self._canvas
-        M, evidence = canvas.solve(
-            low,
+        low = self._highpass.log_image(t_ns)
+        canvas.follow_prior(low, self._kept_of_prior(t_ns), config.least_evidence)
+        M, prior, evidence = canvas.solve(
             config.smoothness,
             config.attachment,
             config.iterations,
@@ -199,12 +203,18 @@ class GradientReconstructor:
             config.tolerance,
         )
         if config.blend_sigma_px:
-            M += blurred(low - M, config.blend_sigma_px)
+            M += blurred(prior - M, config.blend_sigma_px)
         weight = evidence / np.maximum(evidence + np.float32(config.least_evidence), np.float32(1e-9))
         self.fallback_share = float(1 - weight.mean())
         log_image = low + weight * (M - low)
         self._shown = (t_ns, log_image)
         return log_image.copy()
+
+    def _kept_of_prior(self, t_ns: int) -> float:
+        memory_s = self.config.prior_memory_s
+        if self._shown is None or memory_s == 0:
+            return 0.0
+        return math.exp(-abs(t_ns - self._shown[0]) * 1e-9 / memory_s)
 
     @property
     def limits(self) -> tuple[float, float]:

@@ -104,3 +104,43 @@ def test_laying_the_canvas_anew_moves_what_is_known_with_the_scene():
     assert canvas.laid == 1
     assert canvas.B[0, MARGIN + 9, MARGIN + 17] == pytest.approx(2.0, rel=1e-5)
     np.testing.assert_array_equal(canvas.on_canvas[0, 0, :3], [MARGIN, MARGIN + 1, MARGIN + 2])
+
+
+def prior_of(value):
+    return np.full((H, W), value, np.float32)
+
+
+def test_the_prior_is_a_mean_over_images_that_fades_and_needs_evidence():
+    canvas = Canvas(H, W, MARGIN)
+    canvas.A[0] = 1e6
+    canvas.A[:, MARGIN + 3, MARGIN + 4] = 0.0
+    canvas.follow_prior(prior_of(4.0), 0.5, 0.1)
+    canvas.follow_prior(prior_of(1.0), 0.5, 0.1)
+    inside = canvas.H[MARGIN + 5, MARGIN + 5]
+    assert inside == pytest.approx((0.5 * 4 + 1) / 1.5, rel=1e-5)
+    assert canvas.H[MARGIN + 3, MARGIN + 4] == 1.0
+    canvas.follow_prior(prior_of(7.0), 0.0, 0.1)
+    np.testing.assert_array_equal(canvas.H, 7.0)
+
+
+def test_the_mean_of_the_prior_moves_with_the_scene_onto_other_pixels():
+    canvas = Canvas(H, W, MARGIN)
+    first = prior_of(0.0)
+    first[9, 10] = 6.0
+    canvas.follow_prior(first, 1.0, 0.0)
+    canvas.step(None, 1.0, uniform(300.0, 0.0), 0, 0.01, KEEP)
+    second = prior_of(0.0)
+    second[9, 13] = 2.0
+    canvas.follow_prior(second, 1.0, 0.0)
+    assert canvas.H[MARGIN + 9, MARGIN + 10] == pytest.approx(4.0, rel=1e-4)
+    assert canvas.H[MARGIN + 9, MARGIN + 13] == pytest.approx(0.0, abs=1e-4)
+
+
+def test_beyond_the_view_the_prior_is_continued_but_yields_to_what_was_seen():
+    canvas = Canvas(H, W, MARGIN)
+    canvas.follow_prior(prior_of(3.0), 1.0, 0.0)
+    assert canvas.H[0, 0] == 3.0
+    canvas.step(None, 1.0, uniform(-1000.0, 0.0), 0, 0.005, KEEP)
+    canvas.follow_prior(prior_of(9.0), 1.0, 0.0)
+    assert canvas.H[MARGIN + 9, MARGIN + 1] == pytest.approx(3.0, abs=0.01)  # left the view by 5 px
+    assert canvas.H[MARGIN + 9, MARGIN + W + 2] == pytest.approx(9.0, abs=0.01)  # came into it
