@@ -8,7 +8,7 @@ The whole set of tables is made by ``evaluation.flow_study``; this is its short 
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, replace
 from functools import partial
-from time import process_time
+from time import perf_counter, process_time
 from typing import Any
 
 from event_perception.evaluation import flow_methods as methods
@@ -21,9 +21,11 @@ from event_perception.evaluation.flow_windows import (
     mean_epe,
     score_table,
 )
+from event_perception.events import EventWindow
 from event_perception.flow.events import FlowEvents
 from event_perception.flow.grid import NodeGrid
 from event_perception.flow.joint import JointField, refine
+from event_perception.flow.network_config import NetworkFlowConfig
 from event_perception.flow.pyramid import REACH
 from event_perception.flow.tiles import TileFlow
 from event_perception.flow.tiles_config import TilesConfig
@@ -41,10 +43,11 @@ def bench_flow() -> dict[str, Any]:
     Returns:
         ``accuracy``: mean EPE, px over the horizon, by method. ``speed``: a cold window of 30 000 events, the same
         objective in torch with L-BFGS-B, and their ratio; a warm window in ms of CPU time and Mev/s, by itself and as
-        ``update`` does it, with selection and the dense field.
+        ``update`` does it, with selection and the dense field. ``network``: a window of the compact network.
     """
+    clip = clip_windows('occl', SEEDS[0])[1]
     with one_torch_thread():
-        return {'accuracy': _accuracy(), 'speed': _cold() | _warm(clip_windows('occl', SEEDS[0])[1])}
+        return {'accuracy': _accuracy(), 'speed': _cold() | _warm(clip), 'network': _network(clip)}
 
 
 def _accuracy() -> dict[str, Any]:
@@ -98,18 +101,35 @@ def _warm(clip: ClipWindow) -> dict[str, float]:
     }
 
 
+def _network(clip: ClipWindow) -> dict[str, float]:
+    """The compact network, least of several windows: CPU time on one thread, and by the clock on one and two threads."""
+    from event_perception.flow.network_flow import NetworkFlow
+
+    calls, out = _later(clip), {}
+    for threads in (1, 2):
+        estimator = NetworkFlow(NetworkFlowConfig(max_events=EVENTS, threads=threads), clip.camera)
+        wall = _least_s([partial(estimator.update, window) for window in calls], perf_counter)
+        out |= {f'wall_ms_{threads}_threads': 1e3 * wall, f'hz_{threads}_threads': 1 / wall}
+        if threads == 1:
+            out['cpu_ms'] = 1e3 * _least_s([partial(estimator.update, window) for window in calls])
+    return out
+
+
 def _updates(clip: ClipWindow) -> list[Callable[[], object]]:
     """Windows a few ms apart through one estimator: the first is cold, the rest are warm, selection included."""
     estimator = TileFlow(TilesConfig(max_events=EVENTS), clip.camera)
-    later = [replace(clip, t_ns=clip.t_ns + k * UPDATE_STEP_NS).window(0.05) for k in range(REPEATS)]
-    return [partial(estimator.update, window) for window in later]
+    return [partial(estimator.update, window) for window in _later(clip)]
 
 
-def _least_s(calls: Sequence[Callable[[], object]]) -> float:
-    """Least CPU time of a call; other processes do not count."""
+def _later(clip: ClipWindow) -> list[EventWindow]:
+    return [replace(clip, t_ns=clip.t_ns + k * UPDATE_STEP_NS).window(0.05) for k in range(REPEATS)]
+
+
+def _least_s(calls: Sequence[Callable[[], object]], clock: Callable[[], float] = process_time) -> float:
+    """Least time of a call; other processes do not count in the CPU time that the clock tells by default."""
     times = []
     for call in calls:
-        begin = process_time()
+        begin = clock()
         call()
-        times.append(process_time() - begin)
+        times.append(clock() - begin)
     return min(times)
