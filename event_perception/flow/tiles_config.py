@@ -77,7 +77,7 @@ class JointConfig:
     )
     sweeps: int = param(10, 'Gauss-Seidel sweeps after each step.', ge=1, le=1000)
     min_weight: float = param(
-        6.0, 'Events, weighted by nearness, that a node must have for its flow to be valid.', ge=0.0
+        8.0, 'Events, weighted by nearness, that a node must have for its flow to be valid.', ge=0.0
     )
 
 
