@@ -105,7 +105,8 @@ def _network(clip: ClipWindow) -> dict[str, float]:
     """The compact network, least of several windows: CPU time on one thread, and by the clock on one and two threads."""
     from event_perception.flow.network_flow import NetworkFlow
 
-    calls, out = _later(clip), {}
+    calls = _later(clip)
+    out: dict[str, float] = {}
     for threads in (1, 2):
         estimator = NetworkFlow(NetworkFlowConfig(max_events=EVENTS, threads=threads), clip.camera)
         wall = _least_s([partial(estimator.update, window) for window in calls], perf_counter)

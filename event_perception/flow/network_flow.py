@@ -58,7 +58,8 @@ class NetworkFlow:
         self._shape = (camera.height, camera.width)
         weights = Path(self.config.weights) if self.config.weights else SHIPPED
         # Channels side by side: a fifth less time for these convolutions on a CPU, the same result.
-        self._network = load_flow_network(weights).to(self.config.device, memory_format=torch.channels_last)
+        self._network = load_flow_network(weights).to(self.config.device)
+        self._network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.reset()
 
     def reset(self) -> None:
