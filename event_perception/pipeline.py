@@ -321,7 +321,8 @@ class Pipeline:
     def _egomotion(self, window: EventWindow) -> EgomotionResult:
         depth = self._latest_depth(window.t_ref_ns) if self.config.fusion.use_depth else None
         if self._wants('odometry') and isinstance(self._odometry, Predicting):
-            expected = self._odometry.expect(window, self._gyro) or self._prior
+            imu = _before(self._imu, window.t1_ns)
+            expected = self._odometry.expect(window, self._gyro, imu) or self._prior
             result = self._timed('egomotion', window, self._estimator.update, expected, depth)
         else:
             gyro = None if self._gyro is None else self._gyro.prior(window.t0_ns, window.t1_ns)

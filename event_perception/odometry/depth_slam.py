@@ -31,6 +31,8 @@ from event_perception.motion.result import EgomotionResult
 from event_perception.motion.scene_depth import events_with_depth, refined
 from event_perception.motion.tracking_kernels import move_points
 from event_perception.odometry.estimate import OdometryEstimate
+from event_perception.odometry.inertial_aid import InertialAid
+from event_perception.odometry.inertial_state import InertialConfig
 from event_perception.odometry.keyframe_graph import KeyframeGraph, KeyframeGraphConfig, Look
 from event_perception.odometry.keyframe_map import KeyframeConfig, KeyframeMap
 from event_perception.odometry.motion_filter import Evidence, MotionConfig, MotionFilter
@@ -64,6 +66,7 @@ class DepthSlamConfig:
         'graph',
         'graph: keyframes hang together in a pose graph, loops are closed; none: they stay where made.',
     )
+    inertial: InertialConfig = field(default_factory=InertialConfig)
     graph: KeyframeGraphConfig = field(default_factory=KeyframeGraphConfig)
     lost_std_rad: float = param(
         0.1,
@@ -123,6 +126,8 @@ class DepthSlam:
         if self.graph is not None:
             self.graph.clear()
         self._filter = MotionFilter(self.config.motion)
+        self._inertial = InertialAid(self.config.inertial)
+        self._carried = False  # whether the pose of this window is known by the accelerometer
         self._t_ns: int | None = None
         self._expected_ns: int | None = None
         self._measured = False
@@ -172,19 +177,20 @@ class DepthSlam:
         depth: DepthImage | None = None,
         imu: tuple[ImuSample, ...] = (),
     ) -> OdometryEstimate:
-        """Pose at the reference instant of the window; imu is used through ``expect`` only.
+        """Pose at the reference instant of the window; imu is used unless it was given to ``expect``.
 
         Raises:
             DataError: If the window is not later than the one before, or depth is of another size.
         """
         if self._expected_ns != window.t_ref_ns:
-            self._predict(window, None)
+            self._predict(window, None, imu)
         self._measured = self._learn_twist(egomotion)
-        if not self._measured:
+        if not self._measured and not self._carried:
             return self._told(window.t_ref_ns, self._state(), egomotion.reason)
         seen = None if depth is None else self._sharpened(window, depth)
         if seen is None or len(seen.q) < self.config.min_events:
-            return self._told(window.t_ref_ns, 'degraded', 'too few events with depth for the map')
+            few = 'too few events with depth for the map'
+            return self._told(window.t_ref_ns, 'degraded', 'carried by the IMU' if self._carried else few)
         self._depth_m = seen.depth_m
         status, reason, correction = self._searched(seen) if self._is_lost() else self._on_map(seen)
         self._off_map = 0 if status == 'tracking' else self._off_map + 1
@@ -219,22 +225,25 @@ class DepthSlam:
         if after is None:
             return None
         self._filter.T, self._wanted = after, None
+        self._inertial.jumped(before, after)
         return se3_inverse(before) @ after
 
-    def expect(self, window: EventWindow, gyro: GyroPrior | None) -> TwistPrior | None:
-        """The twist that this window should have, with what the gyroscope says of it.
+    def expect(
+        self, window: EventWindow, gyro: GyroPrior | None, imu: tuple[ImuSample, ...] = ()
+    ) -> TwistPrior | None:
+        """The twist that this window should have, with what gyroscope and accelerometer say of it.
 
         Raises:
             DataError: If the window is not later than the one before.
         """
-        self._predict(window, gyro)
+        self._predict(window, gyro, imu)
         self._expected_ns = window.t_ref_ns
         f = self._filter
         return TwistPrior(
             window.t_ref_ns, f.twist[:3].copy(), f.twist[3:].copy(), f.P[f.TWIST, f.TWIST].copy()
         )
 
-    def _predict(self, window: EventWindow, gyro: GyroPrior | None) -> None:
+    def _predict(self, window: EventWindow, gyro: GyroPrior | None, imu: tuple[ImuSample, ...]) -> None:
         t_ns, f = window.t_ref_ns, self._filter
         if self._t_ns is not None and t_ns <= self._t_ns:
             raise DataError(
@@ -248,11 +257,26 @@ class DepthSlam:
             f.predict(dt_s, turn, dt_s * sigma)
             if not self._measured:
                 f.fade(dt_s)
+            self._carry(t_ns, imu, gap=not self._measured or dt_s > 2 * self.config.motion.hold_s)
         reading = None if gyro is None else gyro.reading(window.t0_ns, window.t1_ns)
         if gyro is not None and reading is not None:
             f.turn_by_gyro(reading, sigma)
             gyro.know(f.bias, f.P[f.BIAS, f.BIAS])
         self._t_ns = t_ns
+
+    def _carry(self, t_ns: int, imu: tuple[ImuSample, ...], *, gap: bool) -> None:
+        """Let the accelerometer tell the velocity, and the pose where nothing else has measured it."""
+        f = self._filter
+        self._inertial.push(imu)
+        carried = self._inertial.predict(t_ns)
+        self._carried = carried is not None
+        if carried is None:
+            return
+        T, state = carried
+        if gap:
+            f.take_over(T, state.covariance, state.v_m_s, state.velocity_covariance)
+        else:
+            f.measure(slice(6, 9), state.v_m_s - f.twist[:3], state.velocity_covariance)
 
     def _learn_twist(self, egomotion: EgomotionResult) -> bool:
         """Take over what egomotion says of this window; whether that is the whole twist."""
@@ -312,8 +336,13 @@ class DepthSlam:
         if objection is not None and not self._wanted_again(wanted):
             return self._state(), objection, None
         self._wanted, self._lost_ns = None, None
-        self._filter.learn(MotionFilter.POSE, found.evidence.softened(self._least(seen.depth_m)))
+        evidence = found.evidence.softened(self._least(seen.depth_m))
         self._shared = self._shared_error(found, seen.depth_m)
+        if self._t_ns is not None:
+            known = self._inertial.aligned(self._t_ns, self._T, evidence, self._shared)
+            if known is not None:
+                self._filter.take_bias(known.gyro_bias_rad_s, known.gyro_bias_covariance)
+        self._filter.learn(MotionFilter.POSE, evidence)
         if self.graph is None:
             self._anchor = self.map.covariance(self._T)
         return 'tracking', 'on the map', found
@@ -336,6 +365,7 @@ class DepthSlam:
         place = self._search.step(self._T, glance)
         if place is not None:
             self._filter.put(place.T, self._least(seen.depth_m) + place.alignment.posterior)
+            self._inertial.restart()
             self._lost_ns, self._wanted = None, None
             if self.graph is None:
                 self._anchor = self.map.covariance(self._T)

@@ -67,12 +67,15 @@ class Odometry(Protocol):
 class Predicting(Protocol):
     """An odometry that knows what the twist of a window will be about, and so what the bias of a gyroscope is."""
 
-    def expect(self, window: EventWindow, gyro: GyroPrior | None) -> TwistPrior | None:
+    def expect(
+        self, window: EventWindow, gyro: GyroPrior | None, imu: tuple[ImuSample, ...] = ()
+    ) -> TwistPrior | None:
         """What egomotion should start from; to be asked right before egomotion and ``update`` of that window.
 
         Args:
             window: The window to come.
             gyro: Readings of a gyroscope; afterwards it has the bias that the odometry has found.
+            imu: Readings before the end of the window, along the axes of the camera.
         """
         ...
 

@@ -41,7 +41,7 @@ class InertialSmoother:
         self._readings = ImuReadings(config.lag_s + config.start_s + config.bridge_s)
         self._bias = gtsam.imuBias.ConstantBias()
         self._bias_spread = np.diag([config.accel_bias_m_s2**2] * 3 + [config.gyro_bias_rad_s**2] * 3)
-        self._restart()
+        self.restart()
 
     def push(self, samples: Sequence[ImuSample]) -> None:
         """See ``Inertial``."""
@@ -51,14 +51,14 @@ class InertialSmoother:
         """See ``Inertial``."""
         claimed = self.config.claim_factor**2 * covariance
         if self._last_ns is not None and not self._bridged(t_ns):
-            self._restart()
+            self.restart()
         if self._node < 0:
             return self._collect(t_ns, T, claimed)
         try:
             self._extend(t_ns, T, claimed)
             self._read_out()
         except RuntimeError:  # the smoother is lost then; its last biases are not
-            self._restart()
+            self.restart()
             return None
         return self._state_at(t_ns, self._nav, self._spread[:9, :9])
 
@@ -75,8 +75,8 @@ class InertialSmoother:
         J = np.concatenate([by_state, by_bias, by_gravity], axis=1)
         return self._state_at(t_ns, then, J @ self._spread @ J.T + summed.preintMeasCov()[:9, :9])
 
-    def _restart(self) -> None:
-        """Begin again, with the biases as they are known."""
+    def restart(self) -> None:
+        """See ``Inertial``."""
         self._waiting: list[tuple[int, Matrix, Matrix]] = []
         self._node = -1
         self._last_ns: int | None = None
@@ -101,7 +101,7 @@ class InertialSmoother:
         if t_ns - first_ns < self.config.start_s * 1e9 or len(self._waiting) < LEAST_POSES:
             return None
         if not self._readings.cover(first_ns, t_ns):
-            self._restart()
+            self.restart()
             return None
         poses, self._waiting = self._waiting, []
         try:
@@ -110,7 +110,7 @@ class InertialSmoother:
                 self._extend(*pose)
             self._read_out()
         except RuntimeError:
-            self._restart()
+            self.restart()
             return None
         return self._state_at(t_ns, self._nav, self._spread[:9, :9])
 

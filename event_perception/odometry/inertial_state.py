@@ -87,6 +87,10 @@ class Inertial(Protocol):
         """Readings along the axes of the camera, in time order; those already seen are passed over."""
         ...
 
+    def restart(self) -> None:
+        """Forget the motion, not the biases."""
+        ...
+
     def measure(self, t_ns: int, T: Matrix, covariance: Matrix) -> InertialState | None:
         """Take in a pose; the state then, or None while there is not enough."""
         ...

@@ -117,6 +117,20 @@ class MotionFilter:
             self.fade(dt_s)
         self._bounded()
 
+    def take_over(
+        self, T: Matrix, pose_covariance: Matrix, v_m_s: Vector, velocity_covariance: Matrix
+    ) -> None:
+        """Go on from a pose and a velocity that somebody knows better, as after a gap; the rest stays."""
+        self.T, self.twist = T.copy(), np.concatenate([v_m_s, self.twist[3:]])
+        self.P[:9, :] = self.P[:, :9] = 0
+        self.P[self.POSE, self.POSE], self.P[6:9, 6:9] = pose_covariance, velocity_covariance
+
+    def take_bias(self, bias_rad_s: Vector, covariance: Matrix) -> None:
+        """Take over a bias of the gyroscope that somebody knows better."""
+        self.bias = bias_rad_s.copy()
+        self.P[self.BIAS, :] = self.P[:, self.BIAS] = 0
+        self.P[self.BIAS, self.BIAS] = covariance
+
     def _bounded(self) -> None:
         """However long a twist is not measured, it stays within what is possible."""
         c, k = self.config, self.TWIST
