@@ -182,6 +182,7 @@ def main() -> None:
     """Print the table."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument('--seeds', type=int, nargs='+', default=[1, 2])
+    parser.add_argument('--scene', choices=('room', 'loop'), default='room')
     parser.add_argument('--duration', type=float, default=12.0, help='seconds')
     parser.add_argument(
         '--trajectory', metavar='FILE', help='motion of the camera, TUM or ECD groundtruth.txt'
@@ -208,7 +209,7 @@ def main() -> None:
 
 def _recording(seed: int, options: argparse.Namespace) -> Recording:
     if options.trajectory is None:
-        return Recording(scenes.create('room', seed=seed, duration_s=options.duration), seed)
+        return Recording(scenes.create(options.scene, seed=seed, duration_s=options.duration), seed)
     made = scenes.file_sequence(
         options.trajectory, seed=seed, duration_s=options.duration, start_s=options.start
     )

@@ -276,7 +276,8 @@ class DepthSlam:
         if gap:
             f.take_over(T, state.covariance, state.v_m_s, state.velocity_covariance)
         else:
-            f.measure(slice(6, 9), state.v_m_s - f.twist[:3], state.velocity_covariance)
+            least = self.config.inertial.least_velocity_m_s**2 * np.eye(3)
+            f.measure(slice(6, 9), state.v_m_s - f.twist[:3], state.velocity_covariance + least)
 
     def _learn_twist(self, egomotion: EgomotionResult) -> bool:
         """Take over what egomotion says of this window; whether that is the whole twist."""

@@ -46,6 +46,12 @@ class InertialConfig:
         ge=1.0,
         le=100.0,
     )
+    least_velocity_m_s: float = param(
+        0.02,
+        'No velocity is claimed to be better than this where a tracker starts from it, m/s.',
+        ge=0.0,
+        le=1.0,
+    )
     outlier_sigma: float = param(
         2.5, 'Poses beyond so many standard deviations weigh less.', ge=0.5, le=100.0
     )
