@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from event_perception.config import param
-from event_perception.motion.lie import se3_inverse, se3_log, se3_nearest, so3_exp
+from event_perception.motion.lie import hat, se3_inverse, se3_log, se3_nearest, so3_exp
 from event_perception.odometry.closure_check import Closure, ClosureCheck
 from event_perception.odometry.keyframe_map import Keyframe, KeyframeMap
 from event_perception.odometry.pose_alignment import PoseAligner, PoseAlignment
@@ -40,7 +40,7 @@ class KeyframeGraphConfig:
         'auto', 'auto: GTSAM where it is installed, else sparse; gtsam; sparse: scipy alone.'
     )
     active_px: float = param(
-        3.0,
+        1.0,
         'Keyframes known against each other better than this are drawn together, image motion in px.',
         ge=0.1,
         le=100.0,
@@ -287,7 +287,7 @@ def image_variance(covariance: Matrix, depth_m: float, focal_px: float) -> float
     for place in PLACES:
         x, y, _ = place
         moved = np.array([[1.0, 0.0, -x], [0.0, 1.0, -y]])
-        turned = np.array([[0.0, 1.0, -y], [-1.0, 0.0, x], [y, -x, 0.0]])  # minus theta x place
+        turned = hat(place)  # minus theta x place
         J = np.concatenate([-moved / depth_m, moved @ turned], axis=1)
         total += float(np.trace(J @ covariance @ J.T))
     return focal_px**2 * total / (2 * len(PLACES))

@@ -239,7 +239,7 @@ class LongWall(WallWorld):
 
 def test_on_return_a_loop_is_closed_and_the_keyframes_move_with_the_graph(world):
     wall = LongWall(world.camera)
-    slam = odometry.create('depth_slam', world.camera, **{'graph.active_px': 1.2, 'graph.solver': 'sparse'})
+    slam = odometry.create('depth_slam', world.camera, **{'graph.active_px': 0.4, 'graph.solver': 'sparse'})
     told = run(wall, slam, 0, 3200)
     jumps = [e for e in told if e.reason == 'closed a loop']
     assert jumps and all(0 < e.correction_m < 0.1 for e in jumps)
