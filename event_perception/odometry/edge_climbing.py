@@ -35,7 +35,7 @@ class ClimbingConfig:
     max_step: float = param(0.03, 'A step is shortened to this, rad and parts of the depth.', ge=1e-3, le=1.0)
     tolerance: float = param(2e-4, 'A step below this ends a stage, rad and parts of the depth.', ge=0.0)
     noise_factor: float = param(
-        20.0, 'Map points whose residuals err together: the covariance is so much larger.', ge=1.0
+        40.0, 'Map points whose residuals err together: the covariance is so much larger.', ge=1.0
     )
 
 

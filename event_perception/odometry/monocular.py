@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from event_perception.errors import DataError
 from event_perception.events import DepthImage, EventWindow, ImuSample
 from event_perception.motion.camera import CameraModel
-from event_perception.motion.lie import se3_inverse, so3_log
+from event_perception.motion.lie import se3_inverse, se3_log
 from event_perception.motion.result import EgomotionResult
 from event_perception.odometry.edge_climbing import Climb, bin_pixels, climb, edge_images, move_pixels
 from event_perception.odometry.estimate import OdometryEstimate
@@ -32,7 +32,8 @@ from event_perception.odometry.monocular_uncertainty import MonocularUncertainty
 from event_perception.odometry.semi_dense_depth import semi_dense_depth
 from event_perception.odometry.space_sweep import sweep
 from event_perception.odometry.sweep_mapper import PointMap, SweepMapper, TrackedWindow
-from event_perception.odometry.turn_prediction import GyroTurn, turned
+from event_perception.odometry.motion_filter import Evidence, MotionFilter
+from event_perception.odometry.turn_prediction import mean_rate
 
 Float32 = NDArray[np.float32]
 Matrix = NDArray[np.float64]
@@ -76,7 +77,6 @@ class MonocularOdometry:
         table = camera.bearings() * np.array([k.fx, k.fy], np.float32) + np.array([k.cx, k.cy], np.float32)
         self._undistorted = np.where(np.isfinite(table), table, np.float32(-1e6)).astype(np.float32)
         self._mapper = SweepMapper(k, c.sweep, c.semi_dense, c.map_points)
-        self._gyro = GyroTurn(c.bias_std_rad_s, c.bias_walk_rad_s2, c.bias_noise_rad_s)
         self._uncertainty = MonocularUncertainty(c)
         self.reset()
 
@@ -93,19 +93,20 @@ class MonocularOdometry:
         """Start again at the identity, without maps."""
         self.maps: deque[PointMap] = deque(maxlen=self.config.maps)
         self._mapper.clear()
-        self._gyro.reset()
+        self._motion = MotionFilter(self.config.motion, self.config.start_bias_std_rad_s)
         self._uncertainty.reset()
         self._t_ns: int | None = None
+        self._before = np.zeros(3)
         self._good_ns = self._begun_ns = 0
         self._begun, self._fits = False, True
-        self._T, self._rate, self._velocity = np.eye(4), np.zeros(3), np.zeros(3)
+        self._rate = np.zeros(3)
         self._depth_m, self._visible = self.config.assumed_depth_m, 1.0
         self._settled, self._height, self.starts = False, self.config.settled_height, 0
 
     @property
     def gyro_bias_rad_s(self) -> Matrix:
         """Estimated bias of the gyroscope (3,), camera frame."""
-        return self._gyro.bias_rad_s.copy()
+        return self._motion.bias.copy()
 
     def update(
         self,
@@ -128,7 +129,9 @@ class MonocularOdometry:
         first = self._t_ns is None
         dt_s = self._elapsed_s(window.t_ref_ns)
         turn = self._turn(window, egomotion, imu, dt_s)
-        predicted = self._predicted(turn, dt_s)
+        self._rate = turn.rate_rad_s
+        self._motion.predict(dt_s, dt_s * (turn.rate_rad_s + self._motion.bias), turn.std_rad)
+        predicted = self._motion.T
         pixels, event_dt_s = self._events(window)
         enough = pixels.shape[1] >= self.config.least_events
         reason = 'too few events'
@@ -143,7 +146,7 @@ class MonocularOdometry:
                 predicted = self._accept(found, predicted, turn, dt_s)
         self._after(predicted, window.t_ref_ns, dt_s, good)
         if good and turn.measured and self.maps:
-            self._map(TrackedWindow(window.t_ref_ns, self._T.copy(), pixels, event_dt_s))
+            self._map(TrackedWindow(window.t_ref_ns, self._motion.T.copy(), pixels, event_dt_s))
         if first:
             self._good_ns = window.t_ref_ns
         return self._told(window.t_ref_ns, turn, good, reason)
@@ -162,20 +165,13 @@ class MonocularOdometry:
     ) -> _Turn:
         c = self.config
         start_ns = window.t0_ns if self._t_ns is None else self._t_ns
-        rate = self._gyro.rate(imu, start_ns, window.t_ref_ns)
+        rate = mean_rate(imu, start_ns, window.t_ref_ns)
         if rate is not None:
-            return _Turn(rate, c.gyro_turn_std_rad, True, True)
+            return _Turn(rate - self._motion.bias, c.gyro_turn_std_rad, True, True)
         if egomotion.converged:
             first = egomotion.omega if self._t_ns is None else self._rate
             return _Turn(0.5 * (first + egomotion.omega), c.free_turn_std_rad, False, True)
         return _Turn(self._rate * np.exp(-dt_s / c.hold_s), 2 * c.free_turn_std_rad, False, False)
-
-    def _predicted(self, turn: _Turn, dt_s: float) -> Matrix:
-        T = self._T.copy()
-        T[:3, :3] = turned(T[:3, :3], turn.rate_rad_s, dt_s)
-        T[:3, 3] += dt_s * self._velocity
-        self._rate = turn.rate_rad_s
-        return T
 
     def _events(self, window: EventWindow) -> tuple[Float32, Float32]:
         """Undistorted pixels (2, n) of evenly chosen events, and their times."""
@@ -187,7 +183,7 @@ class MonocularOdometry:
     def _moved(self, T: Matrix, pixels: Float32, dt_s: Float32) -> Float32:
         """Pixels of the events at the instant of the window."""
         moved = np.empty_like(pixels)
-        twist = np.concatenate([T[:3, :3].T @ self._velocity, self._rate])
+        twist = np.concatenate([self._motion.twist[:3], self._rate])
         move_pixels(pixels, dt_s, twist, self._intrinsics, self._cells(T), CELL_PX, moved)
         return moved
 
@@ -229,7 +225,13 @@ class MonocularOdometry:
         self.maps.append(
             PointMap(T.copy(), points.astype(np.float32), np.ones(len(points), np.float32), self._depth_m)
         )
-        self._settled = False
+        m = self._motion
+        m.P[:6, :], m.P[:, :6] = 0.0, 0.0
+        m.P[:6, :6] = 1e-8 * np.eye(6)
+        m.forget_twist()
+        m.P[12:, :], m.P[:, 12:] = 0.0, 0.0
+        m.P[12:, 12:] = self.config.start_bias_std_rad_s**2 * np.eye(3)
+        self._settled, self._built = False, 0
         self._height = 0.0 if self.starts else 0.5 * self.config.settled_height  # after a loss: to be shown
         self._begun = True
         self.starts += 1
@@ -239,10 +241,7 @@ class MonocularOdometry:
     def _climb(self, T: Matrix, pixels: Float32, event_dt_s: Float32, turn: _Turn, dt_s: float) -> Climb:
         c = self.config
         images = edge_images(self._moved(T, pixels, event_dt_s), self._pinhole, c.climbing)
-        gap = max(1.0, dt_s / 0.02)
-        turn_std = turn.std_rad * np.sqrt(gap)
-        shift_std = c.shift_std * self._depth_m * gap
-        prior = np.diag([shift_std**2] * 3 + [turn_std**2] * 3)
+        prior = self._motion.P[:6, :6] + 1e-12 * np.eye(6)
         weights = np.concatenate([m.weights for m in self.maps])
         return climb(self._points(), weights, images, se3_inverse(T), prior, self._pinhole, c.climbing)
 
@@ -256,7 +255,11 @@ class MonocularOdometry:
             return False, f'only {seen} points of the map are in view'
         kept = np.exp(-dt_s / c.height_s)
         self._height = float(kept * self._height + (1 - kept) * found.height)
-        self._settled = self._settled or self._height > c.settled_height
+        if not self._settled and self._height > c.settled_height and self._built >= c.settled_maps:
+            self._settled = True
+            m = self._motion
+            m.P[12:, :], m.P[:, 12:] = 0.0, 0.0
+            m.P[12:, 12:] = self.config.bias_std_rad_s**2 * np.eye(3)
         bar = c.least_height if self._fits else 3 * c.least_height  # chance alone is not to bring it back
         self._fits = not self._settled or self._height >= bar
         if not self._fits:
@@ -265,9 +268,9 @@ class MonocularOdometry:
 
     def _accept(self, found: Climb, predicted: Matrix, turn: _Turn, dt_s: float) -> Matrix:
         T = se3_inverse(found.T_camera_odom)
-        correction = so3_log(predicted[:3, :3].T @ T[:3, :3])
-        if turn.gyro:
-            self._gyro.learn(correction, dt_s)
+        m, pose = self._motion, MotionFilter.POSE
+        prior = m.P[pose, pose]
+        m.learn(pose, Evidence.behind(prior, se3_log(se3_inverse(m.T) @ T), found.covariance))
         self._visible = found.visible
         seen = np.isfinite(found.heights)
         z = (self._points()[seen] - T[:3, 3].astype(np.float32)) @ T[:3, 2].astype(np.float32)
@@ -278,15 +281,11 @@ class MonocularOdometry:
     def _after(self, T: Matrix, t_ns: int, dt_s: float, good: bool) -> None:
         """Take over the pose; without a measurement the velocity fades, and in the end the maps are given up."""
         c = self.config
-        step = T[:3, 3] - self._T[:3, 3]
-        if good and dt_s > 0:
-            self._velocity = c.smoothing * self._velocity + (1 - c.smoothing) * step / dt_s
-        else:
-            self._velocity = self._velocity * np.exp(-dt_s / c.hold_s)
+        step = T[:3, 3] - self._before
+        if not good:
+            self._motion.fade(dt_s)
         self._uncertainty.moved(step, dt_s, self._depth_m, good)
-        U, _, Vt = np.linalg.svd(T[:3, :3])
-        self._T = T.copy()
-        self._T[:3, :3] = U @ Vt
+        self._before = T[:3, 3].copy()
         self._t_ns = t_ns
         if good and self._height >= c.least_height:
             self._good_ns = t_ns
@@ -306,10 +305,11 @@ class MonocularOdometry:
         made = None if stretch is None else self._mapper.build(stretch, self._depth_m)
         if made is not None and len(made.points) >= self.config.least_points:
             self.maps.append(made)
+            self._built += 1
 
     def _told(self, t_ns: int, turn: _Turn, good: bool, reason: str) -> OdometryEstimate:
         pose_covariance, twist_covariance = self._uncertainty.covariances(
-            self._T, self._velocity, turn.std_rad
+            self._motion.T, (self._motion.T[:3, :3] @ self._motion.twist[:3]), turn.std_rad
         )
         lost = t_ns - self._good_ns > self.config.patience_s * 1e9 or not self.maps
         status: Status = (
@@ -318,6 +318,6 @@ class MonocularOdometry:
         if good and not turn.gyro:
             reason += '; no gyroscope: the turn is that of egomotion'
         return OdometryEstimate(
-            t_ns, self._T.copy(), pose_covariance, self._T[:3, :3].T @ self._velocity, self._rate.copy(),
+            t_ns, self._motion.T.copy(), pose_covariance, self._motion.self._motion.twist[:3], self._rate.copy(),
             twist_covariance, turn.measured, reason, status,
         )  # fmt: skip

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 from event_perception.config import param
 from event_perception.odometry.edge_climbing import ClimbingConfig
+from event_perception.odometry.motion_filter import MotionConfig
 from event_perception.odometry.semi_dense_depth import SemiDenseConfig
 
 
@@ -17,7 +18,7 @@ class SweepConfig:
         0.1, 'No map is built from a stretch that the camera did not move this far in.', ge=0.01, le=1.0
     )
     start_baseline: float = param(
-        0.05,
+        0.02,
         'The same, and the distance that asks for a new map, until tracking has settled.',
         ge=0.01,
         le=1.0,
@@ -58,9 +59,10 @@ class MonocularConfig:
     settled_height: float = param(
         0.1, 'Having stood so high, tracking counts as settled after a start.', ge=-1.0, le=1.0
     )
+    settled_maps: int = param(3, 'And having made so many maps.', ge=0, le=100)
     height_s: float = param(0.1, 'Time constant of that mean, s.', ge=1e-3, le=10.0)
     gyro_turn_std_rad: float = param(
-        1e-3, 'Error of the turn between windows by the gyroscope, rad.', ge=1e-6, le=0.1
+        7e-5, 'Error of the turn between windows by the gyroscope, rad.', ge=1e-6, le=0.1
     )
     free_turn_std_rad: float = param(
         5e-3, 'The same by egomotion, where there is no gyroscope, rad.', ge=1e-6, le=0.5
@@ -69,6 +71,7 @@ class MonocularConfig:
         8e-3, 'Error of the predicted shift between windows, parts of the depth.', ge=1e-6, le=0.5
     )
     smoothing: float = param(0.5, 'Share of the old velocity in the new one.', ge=0.0, le=0.99)
+    start_bias_std_rad_s: float = param(0.001, 'The same until tracking has settled, rad/s.', ge=0.0, le=1.0)
     bias_std_rad_s: float = param(0.02, 'Bias of the gyroscope at the start, rad/s.', ge=0.0, le=1.0)
     bias_walk_rad_s2: float = param(5e-4, 'Its drift, rad/s per square root of a second.', ge=0.0)
     bias_noise_rad_s: float = param(
@@ -81,6 +84,7 @@ class MonocularConfig:
     drift_rad_m: float = param(0.02, 'Error of the orientation per depth travelled, rad.', ge=0.0, le=1.0)
     scale_std: float = param(0.5, 'Relative error of the unit of length while it is assumed.', ge=0.0)
     lost_velocity_std_m_s: float = param(0.5, 'What the velocity may be while lost, m/s.', ge=1e-3, le=50.0)
+    motion: MotionConfig = field(default_factory=lambda: MotionConfig(velocity_walk_m_s=1.4, bias_walk_rad_s=5e-4))
     sweep: SweepConfig = field(default_factory=SweepConfig)
     semi_dense: SemiDenseConfig = field(default_factory=SemiDenseConfig)
     climbing: ClimbingConfig = field(default_factory=ClimbingConfig)

@@ -55,3 +55,17 @@ def turned(R: NDArray[np.float64], rate_rad_s: Vector, dt_s: float) -> NDArray[n
     """The orientation after turning at a rate for a time."""
     result: NDArray[np.float64] = R @ so3_exp(rate_rad_s * dt_s)
     return result
+
+
+def mean_rate(imu: tuple[ImuSample, ...], t0_ns: int, t1_ns: int) -> Vector | None:
+    """Mean rate between two instants (3,), rad/s; None if no sample lies there."""
+    inside = []
+    for sample in reversed(imu):
+        if sample.t_ns < t0_ns:
+            break
+        if sample.t_ns < t1_ns and np.isfinite(sample.angular_velocity_rad_s).all():
+            inside.append(sample.angular_velocity_rad_s)
+    if not inside:
+        return None
+    mean: Vector = np.mean(inside, axis=0)
+    return mean
