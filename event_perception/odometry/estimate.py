@@ -30,6 +30,8 @@ class OdometryEstimate:
         status: 'tracking', 'degraded': going on without what usually corrects it, or 'lost'.
         correction_rad: By how much this pose was turned against what motion alone predicted; a jump, if large.
         correction_m: By how much a closed loop shifted it.
+        unit_change: By what lengths are multiplied from this pose on, as the unit of length is known better; poses
+            told before are in the old unit.
     """
 
     t_ns: int
@@ -43,6 +45,7 @@ class OdometryEstimate:
     status: Literal['tracking', 'degraded', 'lost'] = 'tracking'
     correction_rad: float = 0.0
     correction_m: float = 0.0
+    unit_change: float = 1.0
 
 
 class Odometry(Protocol):

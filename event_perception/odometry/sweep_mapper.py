@@ -56,6 +56,13 @@ class PointMap:
     weights: Float32
     depth_m: float
 
+    def rescale(self, factor: float) -> None:
+        """Lengths are told in another unit."""
+        self.T = self.T.copy()
+        self.T[:3, 3] *= factor
+        self.points = (self.points * np.float32(factor)).astype(np.float32)
+        self.depth_m *= factor
+
 
 class SweepMapper:
     """Remembers tracked windows and builds maps from them.
@@ -112,6 +119,15 @@ class SweepMapper:
                 return taken[::-1]
         return None
 
+    def begun(self) -> None:
+        """A map is on its way: events count from now."""
+        self._new_events = 0
+
+    def rescale(self, factor: float) -> None:
+        """Lengths are told in another unit."""
+        for window in self._past:
+            window.T[:3, 3] *= factor
+
     def build(self, stretch: list[TrackedWindow], depth_m: float) -> PointMap | None:
         """A map as seen from the end of a stretch; None if it has no points."""
         c, T = self.config, stretch[-1].T
@@ -121,7 +137,6 @@ class SweepMapper:
         planes = np.linspace(1 / (c.nearest * depth_m), 1 / (c.farthest * depth_m), c.planes)
         poses = poses_between(stretch, middle)
         found = semi_dense_depth(sweep(pixels, poses, c.packet, T, self._camera, planes), self._semi_dense)
-        self._new_events = 0
         if len(found.x) < 10:
             return None
         best = np.argsort(-found.votes, kind='stable')[: self._most]
