@@ -237,7 +237,9 @@ class MonocularOdometry:
         points = points_on_a_plane(moved, m.T, self._depth_m, most, self._pinhole)
         if len(points) < 10:
             return False
-        self.maps.append(PointMap(m.T.copy(), points, np.ones(len(points), np.float32), self._depth_m))
+        self.maps.append(
+            PointMap(m.T.copy(), points, np.ones(len(points), np.float32), self._depth_m, 0.0)
+        )
         m.begin()
         self._settled, self._built = False, 0
         self._height = 0.0 if self.starts else 0.5 * self.config.settled_height  # after a loss: to be shown
@@ -264,7 +266,8 @@ class MonocularOdometry:
             return False, f'only {seen} points of the map are in view'
         kept = np.exp(-dt_s / c.height_s)
         self._height = float(kept * self._height + (1 - kept) * found.height)
-        if not self._settled and self._height > c.settled_height and self._built >= c.settled_maps:
+        parallax = self.maps[-1].baseline >= c.settled_baseline and self._built >= c.settled_maps
+        if not self._settled and parallax and self._height > c.settled_height:
             self._settled = True
             self._search = None
             self._motion.settle()
@@ -351,14 +354,15 @@ class MonocularOdometry:
         """Begin a map if one is wanted and parallax allows it."""
         c = self.config
         self._mapper.remember(window)
-        if self._background.busy or not self._mapper.wants(
-            self.maps[-1], self._visible, self._depth_m, self._settled
-        ):
+        if self._background.busy:
+            return
+        delay_s = c.map_delay_s if self._settled else c.start_delay_s
+        ahead_m = delay_s * self._motion.T[:3, :3] @ self._motion.twist[:3]
+        if not self._mapper.wants(self.maps[-1], self._visible, self._depth_m, self._settled, ahead_m):
             return
         stretch = self._mapper.stretch(self._depth_m, self._settled)
         if stretch is not None:
             depth_m = self._depth_m
-            delay_s = c.map_delay_s if self._settled else c.start_delay_s
             self._mapper.begun()
             self._background.begin(
                 lambda: self._mapper.build(stretch, depth_m), window.t_ns + round(delay_s * 1e9)

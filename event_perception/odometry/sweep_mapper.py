@@ -49,12 +49,14 @@ class PointMap:
         points: Odometry frame, float32 (n, 3).
         weights: How much each is believed, float32 (n,).
         depth_m: Median depth.
+        baseline: How far the camera moved while its events came, part of that depth.
     """
 
     T: Matrix
     points: Float32
     weights: Float32
     depth_m: float
+    baseline: float = 1.0
 
     def rescale(self, factor: float) -> None:
         """Lengths are told in another unit."""
@@ -94,30 +96,50 @@ class SweepMapper:
         while window.t_ns - self._past[0].t_ns > self.config.most_s * 1e9:
             self._past.popleft()
 
-    def wants(self, last: PointMap, visible: float, depth_m: float, settled: bool = True) -> bool:
-        """Whether the view has changed enough since the last map."""
+    def wants(
+        self, last: PointMap, visible: float, depth_m: float, settled: bool = True, ahead_m: float | Matrix = 0.0
+    ) -> bool:
+        """Whether the view has changed enough since the last map.
+
+        Args:
+            last: That map.
+            visible: Share of the points in view.
+            depth_m: Median depth.
+            settled: Otherwise a small change is enough.
+            ahead_m: How far the camera will have moved when a new map is there, odometry frame (3,).
+        """
         c, T = self.config, self._past[-1].T
-        shift = float(np.linalg.norm(T[:3, 3] - last.T[:3, 3])) / depth_m
+        shift = float(np.linalg.norm(T[:3, 3] + ahead_m - last.T[:3, 3])) / depth_m
         turn = float(np.linalg.norm(so3_log(last.T[:3, :3].T @ T[:3, :3])))
         changed = (
-            shift > (c.least_shift if settled else c.start_baseline)
+            shift > (min(c.least_shift, last.baseline) if settled else c.start_baseline)
             or turn > c.least_turn_rad
             or visible < c.least_visible
         )
         return self._new_events >= c.new_events and changed
 
     def stretch(self, depth_m: float, settled: bool = True) -> list[TrackedWindow] | None:
-        """The shortest past with enough parallax and events, oldest first; None if there is none."""
+        """The past with enough parallax and events, oldest first; None if there is none.
+
+        Args:
+            depth_m: Median depth.
+            settled: Otherwise less parallax will do, but as much of it is taken as there is.
+        """
         c, newest = self.config, self._past[-1]
-        least = depth_m * (c.least_baseline if settled else c.start_baseline)
-        n, taken = 0, list[TrackedWindow]()
-        for window in reversed(self._past):
-            taken.append(window)
+        enough, least = c.least_baseline * depth_m, c.start_baseline * depth_m
+        n, farthest, best = 0, 0.0, 0
+        for k, window in enumerate(reversed(self._past), 1):
             n += window.pixels.shape[1]
             moved = float(np.linalg.norm(window.T[:3, 3] - newest.T[:3, 3]))
-            if moved >= least and n >= c.least_events:
-                return taken[::-1]
-        return None
+            if n < c.least_events:
+                continue
+            if moved > farthest:
+                farthest, best = moved, k
+            if moved >= enough:
+                break
+        if farthest < (enough if settled else least):
+            return None
+        return list(self._past)[-best:]
 
     def begun(self) -> None:
         """A map is on its way: events count from now."""
@@ -144,7 +166,8 @@ class SweepMapper:
         k = self._camera
         points = np.stack([(found.x[best] - k.cx) / k.fx * z, (found.y[best] - k.cy) / k.fy * z, z], axis=-1)
         world = (points @ T[:3, :3].T + T[:3, 3]).astype(np.float32)
-        return PointMap(T.copy(), world, np.ones(len(world), np.float32), float(np.median(z)))
+        baseline = float(np.linalg.norm(stretch[0].T[:3, 3] - T[:3, 3])) / depth_m
+        return PointMap(T.copy(), world, np.ones(len(world), np.float32), float(np.median(z)), baseline)
 
 
 def poses_between(windows: list[TrackedWindow], t_s: Matrix) -> Matrix:
