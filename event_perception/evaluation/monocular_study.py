@@ -14,7 +14,7 @@ import argparse
 from collections import Counter
 from dataclasses import dataclass, field
 from time import process_time
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,6 +26,7 @@ from event_perception.motion.lie import se3_inverse, so3_log
 from event_perception.odometry.estimate import OdometryEstimate
 from event_perception.odometry.imu_scale import scale_from_imu
 from event_perception.odometry.monocular import MonocularOdometry
+from event_perception.odometry.monocular_config import MonocularConfig
 from event_perception.simulation import scenes
 from event_perception.simulation.imu import ImuConfig, ImuRecord
 from event_perception.simulation.sequence import SimulatedSequence
@@ -45,10 +46,16 @@ class Run:
 
 
 def run(
-    sequence: SimulatedSequence, events: EventArray, imu: ImuRecord, *, gyro: bool, fault: str = 'none'
+    sequence: SimulatedSequence,
+    events: EventArray,
+    imu: ImuRecord,
+    *,
+    gyro: bool,
+    fault: str = 'none',
+    scale: Literal['assumed', 'imu'] = 'assumed',
 ) -> Run:
     """Window after window; without the gyroscope egomotion is estimated."""
-    made = Run(MonocularOdometry(None, sequence.camera))
+    made = Run(MonocularOdometry(MonocularConfig(scale=scale), sequence.camera))
     egomotion = EgomotionEstimator(sequence.camera)
     samples = imu.samples() if gyro else ()
     imu_ns = imu.t_ns
@@ -109,11 +116,20 @@ def score(sequence: SimulatedSequence, imu: ImuRecord, made: Run) -> dict[str, A
         * float(np.linalg.norm(made.odometry.gyro_bias_rad_s - imu.gyro_bias_rad_s[-1])),
         'bias_mrad_s': 1e3 * float(np.linalg.norm(imu.gyro_bias_rad_s[-1])),
         'starts': made.odometry.starts,
+        'returns': made.odometry.returns,
+        'unit': made.odometry.unit,
+        'metric_factor': _late_factor(truth, ours, t_ns),
         'status': dict(Counter(e.status for e in made.estimates)),
         'window_ms': 1e3 * float(np.median(made.seconds)),
         'window_mean_ms': 1e3 * float(np.mean(made.seconds)),
         'window_p95_ms': 1e3 * float(np.percentile(made.seconds, 95)),
     } | _scale(t_ns, truth, ours, imu)
+
+
+def _late_factor(truth: NDArray[np.float64], ours: NDArray[np.float64], t_ns: NDArray[np.int64]) -> float:
+    """What the last second should be multiplied by to be in metres."""
+    late = t_ns > t_ns[-1] - 10**9
+    return float(align(truth[late, :3, 3], ours[late, :3, 3], with_scale=True).scale)
 
 
 def _scale(
@@ -141,6 +157,7 @@ def main() -> None:
     parser.add_argument('--duration', type=float, default=6.0, help='seconds, at least 6 for the scale')
     parser.add_argument('--share', type=float, default=1.0, help='part of the events that is kept')
     parser.add_argument('--fault', choices=FAULTS, default='none')
+    parser.add_argument('--scale', choices=('assumed', 'imu'), default='assumed')
     parser.add_argument('--without-gyro', action='store_true', help='also without the gyroscope')
     options = parser.parse_args()
     for seed in options.seeds:
@@ -151,7 +168,7 @@ def main() -> None:
             events = events[kept]
         imu = sequence.imu(ImuConfig(seed=seed))
         for gyro in (True, False) if options.without_gyro else (True,):
-            made = run(sequence, events, imu, gyro=gyro, fault=options.fault)
+            made = run(sequence, events, imu, gyro=gyro, fault=options.fault, scale=options.scale)
             print(f'seed {seed}, gyroscope {gyro}, fault {options.fault}', flush=True)  # noqa: T201
             for name, value in score(sequence, imu, made).items():
                 shown = f'{value:.4g}' if isinstance(value, float) else value

@@ -61,9 +61,7 @@ class EventView:
         dt_s = np.concatenate([dt + np.float32((t - t_ns) * 1e-9) for _, t, dt in parts])
         return pixels, dt_s
 
-    def at_one_instant(
-        self, pixels: Float32, dt_s: Float32, twist: Matrix, inverse_depth: Matrix
-    ) -> Float32:
+    def at_one_instant(self, pixels: Float32, dt_s: Float32, twist: Matrix, inverse_depth: Matrix) -> Float32:
         """Pixels of the events moved by a twist (v, omega) and ``inverse_depth_cells``."""
         moved = np.empty_like(pixels)
         move_pixels(pixels, dt_s, twist, self._intrinsics, inverse_depth, CELL_PX, moved)

@@ -2,9 +2,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """The unit of length while the odometry runs: asked of the accelerometer again and again, believed if it agrees.
 
-    every half second: factor of the last seconds, from poses and specific forces (closed form)
-    certain enough, gravity as it is, and the one before within a few per cent: the unit is corrected
-    afterwards again where the new factor is much more certain, or clearly another one
+every half second: factor of the last seconds, from poses and specific forces (closed form)
+certain enough, gravity as it is, and the one before within a few per cent: the unit is corrected
+afterwards again where the new factor is much more certain, or clearly another one
 """
 
 from collections import deque
@@ -28,9 +28,14 @@ class LiveScaleConfig:
     window_s: float = param(5.0, 'Stretch of motion that is looked at, s.', ge=1.0, le=60.0)
     least_s: float = param(3.0, 'No shorter stretch, s.', ge=1.0, le=60.0)
     period_s: float = param(0.5, 'Time between two questions, s.', ge=0.05, le=10.0)
-    agreement: float = param(0.05, 'Two successive factors must agree so well, part of them.', ge=1e-3, le=1.0)
+    agreement: float = param(
+        0.05, 'Two successive factors must agree so well, part of them.', ge=1e-3, le=1.0
+    )
     better: float = param(
-        0.7, 'A later factor is taken over if its standard deviation is below this share of the last.', ge=0.0, le=1.0
+        0.7,
+        'A later factor is taken over if its standard deviation is below this share of the last.',
+        ge=0.0,
+        le=1.0,
     )
     closed_form: ImuScaleConfig = field(default_factory=ImuScaleConfig)
 

@@ -237,9 +237,7 @@ class MonocularOdometry:
         points = points_on_a_plane(moved, m.T, self._depth_m, most, self._pinhole)
         if len(points) < 10:
             return False
-        self.maps.append(
-            PointMap(m.T.copy(), points, np.ones(len(points), np.float32), self._depth_m, 0.0)
-        )
+        self.maps.append(PointMap(m.T.copy(), points, np.ones(len(points), np.float32), self._depth_m, 0.0))
         m.begin()
         self._settled, self._built = False, 0
         self._height = 0.0 if self.starts else 0.5 * self.config.settled_height  # after a loss: to be shown
@@ -252,9 +250,7 @@ class MonocularOdometry:
         c, m = self.config, self._motion
         images = edge_images(self._moved(pixels, event_dt_s, m.T, m.twist[:3]), self._pinhole, c.climbing)
         weights = np.concatenate([a.weights for a in self.maps])
-        return climb(
-            self._points(), weights, images, se3_inverse(m.T), m.prior, self._pinhole, c.climbing
-        )
+        return climb(self._points(), weights, images, se3_inverse(m.T), m.prior, self._pinhole, c.climbing)
 
     def _judged(self, found: Climb, dt_s: float) -> tuple[bool, str]:
         """Whether to take over a pose. Until tracking has settled after a start, low heights are no reason not to."""
@@ -266,8 +262,7 @@ class MonocularOdometry:
             return False, f'only {seen} points of the map are in view'
         kept = np.exp(-dt_s / c.height_s)
         self._height = float(kept * self._height + (1 - kept) * found.height)
-        parallax = self.maps[-1].baseline >= c.settled_baseline and self._built >= c.settled_maps
-        if not self._settled and parallax and self._height > c.settled_height:
+        if not self._settled and self._built >= c.settled_maps and self._height > c.settled_height:
             self._settled = True
             self._search = None
             self._motion.settle()
@@ -286,7 +281,10 @@ class MonocularOdometry:
         self._depth_m = float(np.median(z))
         self._uncertainty.tracked(found.covariance, self._motion.T)
         if self._settled:
-            self._height_before = 0.9 * self._height_before + 0.1 * found.height
+            share = (
+                1.0 if self._height_before == 0.0 else 0.01
+            )  # slowly: a loss is not to become what is usual
+            self._height_before += share * (found.height - self._height_before)
 
     def _after(self, t_ns: int, dt_s: float, good: bool) -> None:
         """Follow the way; without a measurement the velocity fades, and in the end the maps are given up."""
@@ -313,7 +311,13 @@ class MonocularOdometry:
         c = self.config
         self._kept = list(self.maps), self._depth_m
         self._search = ViewSearch(
-            self._points(), self._motion.T, self._depth_m, self._height_before, self._pinhole, c.climbing, c.search
+            self._points(),
+            self._motion.T,
+            self._depth_m,
+            self._height_before,
+            self._pinhole,
+            c.climbing,
+            c.search,
         )
         self._scale.restart()
 

@@ -56,9 +56,9 @@ class MonocularConfig:
     )
     window_events: int = param(8000, 'Most events of a step that are used, evenly chosen.', ge=100)
     map_delay_s: float = param(
-        0.1, 'A map is made in the background and tracked on so long after it was begun, s.', ge=0.0, le=2.0
+        0.06, 'A map is made in the background and tracked on so long after it was begun, s.', ge=0.0, le=2.0
     )
-    start_delay_s: float = param(0.04, 'The same until tracking has settled.', ge=0.0, le=2.0)
+    start_delay_s: float = param(0.02, 'The same until tracking has settled.', ge=0.0, le=2.0)
     tries_before_start: int = param(10, 'Steps of looking for lost maps before a new start.', ge=0, le=1000)
     least_events: int = param(1000, 'A step with fewer events does not tell the pose.', ge=10)
     maps: int = param(3, 'Maps that are tracked on, the newest.', ge=1, le=20)
@@ -74,9 +74,6 @@ class MonocularConfig:
         0.1, 'Having stood so high, tracking counts as settled after a start.', ge=-1.0, le=1.0
     )
     settled_maps: int = param(3, 'And having made so many maps.', ge=0, le=100)
-    settled_baseline: float = param(
-        0.05, 'And the last of them with a baseline of so much of the depth.', ge=0.0, le=1.0
-    )
     height_s: float = param(0.1, 'Time constant of that mean, s.', ge=1e-3, le=10.0)
     gyro_noise: float = param(
         5e-4, 'Noise of the turn by the gyroscope, rad in the root of a second.', ge=1e-6, le=1.0
@@ -84,9 +81,12 @@ class MonocularConfig:
     free_noise: float = param(
         0.035, 'The same of the turn by egomotion, where there is no gyroscope.', ge=1e-6, le=1.0
     )
-    bias_std_rad_s: float = param(0.02, 'Bias of the gyroscope at the start, rad/s.', ge=0.0, le=1.0)
+    bias_std_rad_s: float = param(0.01, 'Bias of the gyroscope at the start, rad/s.', ge=0.0, le=1.0)
     start_bias_std_rad_s: float = param(
-        1e-3, 'The same until tracking has settled: how far it is learnt from the first maps, rad/s.', ge=0.0, le=1.0
+        1e-3,
+        'The same until tracking has settled: how far it is learnt from the first maps, rad/s.',
+        ge=0.0,
+        le=1.0,
     )
     patience_s: float = param(0.2, 'After so long without a good window tracking is lost, s.', ge=0.0)
     give_up_s: float = param(0.5, 'After so long without a good window a new map is begun, s.', ge=0.0)

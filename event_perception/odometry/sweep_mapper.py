@@ -97,7 +97,12 @@ class SweepMapper:
             self._past.popleft()
 
     def wants(
-        self, last: PointMap, visible: float, depth_m: float, settled: bool = True, ahead_m: float | Matrix = 0.0
+        self,
+        last: PointMap,
+        visible: float,
+        depth_m: float,
+        settled: bool = True,
+        ahead_m: float | Matrix = 0.0,
     ) -> bool:
         """Whether the view has changed enough since the last map.
 
@@ -119,27 +124,22 @@ class SweepMapper:
         return self._new_events >= c.new_events and changed
 
     def stretch(self, depth_m: float, settled: bool = True) -> list[TrackedWindow] | None:
-        """The past with enough parallax and events, oldest first; None if there is none.
+        """The shortest past with enough parallax and events, oldest first; None if there is none.
 
         Args:
             depth_m: Median depth.
-            settled: Otherwise less parallax will do, but as much of it is taken as there is.
+            settled: Otherwise less parallax will do: points of a plane are soon worth nothing.
         """
         c, newest = self.config, self._past[-1]
-        enough, least = c.least_baseline * depth_m, c.start_baseline * depth_m
-        n, farthest, best = 0, 0.0, 0
-        for k, window in enumerate(reversed(self._past), 1):
+        least = depth_m * (c.least_baseline if settled else c.start_baseline)
+        n, taken = 0, list[TrackedWindow]()
+        for window in reversed(self._past):
+            taken.append(window)
             n += window.pixels.shape[1]
             moved = float(np.linalg.norm(window.T[:3, 3] - newest.T[:3, 3]))
-            if n < c.least_events:
-                continue
-            if moved > farthest:
-                farthest, best = moved, k
-            if moved >= enough:
-                break
-        if farthest < (enough if settled else least):
-            return None
-        return list(self._past)[-best:]
+            if moved >= least and n >= c.least_events:
+                return taken[::-1]
+        return None
 
     def begun(self) -> None:
         """A map is on its way: events count from now."""

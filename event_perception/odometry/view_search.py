@@ -38,7 +38,9 @@ class ViewSearchConfig:
         0.5, 'How high points must stand, as a share of what they did before the loss.', ge=0.0, le=1.0
     )
     confirmations: int = param(5, 'Steps in a row that must find it.', ge=1, le=100)
-    patience_s: float = param(5.0, 'After so long of searching the old maps are given up, s.', ge=0.0, le=60.0)
+    patience_s: float = param(
+        5.0, 'After so long of searching the old maps are given up, s.', ge=0.0, le=60.0
+    )
 
 
 class ViewSearch:
@@ -112,9 +114,7 @@ class ViewSearch:
     def _climb(self, T: Matrix, images: list[Float32], shift: float) -> Climb:
         c = self.config
         prior = np.diag([(shift * self._depth_m) ** 2] * 3 + [c.turn_std_rad**2] * 3)
-        return climb(
-            self.points, self._weights, images, se3_inverse(T), prior, self._camera, self._climbing
-        )
+        return climb(self.points, self._weights, images, se3_inverse(T), prior, self._camera, self._climbing)
 
     def _places(self) -> list[Matrix]:
         """T_odom_camera of the grid, in camera axes around where it was lost."""

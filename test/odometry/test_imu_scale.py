@@ -7,6 +7,7 @@ import pytest
 
 from event_perception.errors import DataError
 from event_perception.odometry.imu_scale import scale_from_imu
+from event_perception.odometry.live_scale import LiveScale, LiveScaleConfig
 from event_perception.simulation.imu import PERFECT_IMU, ImuConfig, record_imu
 from event_perception.simulation.trajectories import hand_held
 
@@ -66,3 +67,21 @@ def test_too_short_a_stretch_and_missing_readings_are_errors(motion):
         scale_from_imu(np.arange(0, 0.4, 0.02), poses[:20], imu_t_s, np.zeros((len(imu_t_s), 3)))
     with pytest.raises(DataError, match='do not cover'):
         scale_from_imu(np.arange(0, 3, 0.02), poses, imu_t_s[:1000], np.zeros((1000, 3)))
+
+
+def test_a_running_odometry_learns_its_unit_once_two_answers_agree(motion):
+    readings = record_imu(motion, ImuConfig(seed=1), start_ns=0, duration_s=6.0)
+    samples, live, changes = readings.samples(), LiveScale(LiveScaleConfig()), []
+    unit = 1 / 0.6
+    for t_ns in range(0, 5_900_000_000, 20_000_000):
+        live.hear(samples[: t_ns // 1_000_000 + 10])
+        T = motion.pose(t_ns * 1e-9)[0].copy()
+        T[:3, 3] *= unit
+        factor = live.see(t_ns, T)
+        if factor is not None:
+            changes.append(t_ns)
+            unit *= factor
+            live.rescale(factor, live.last.std / factor)
+    assert 3_400_000_000 < changes[0] < 4_200_000_000  # the second question at the earliest
+    assert unit == pytest.approx(1.0, rel=0.03)
+    assert live.std < 0.03

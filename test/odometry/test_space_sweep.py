@@ -58,9 +58,11 @@ def test_without_parallax_there_is_no_stretch_to_build_from():
     for window in windows(points, 0.15, rng):
         a.remember(window)
     assert a.stretch(2.0) is None
+    assert len(a.stretch(2.0, settled=False)) < 40  # less parallax will do
     here = PointMap(np.eye(4), points.astype(np.float32), np.ones(len(points), np.float32), 2.0)
     assert not a.wants(here, 1.0, 2.0)
     assert a.wants(here, 0.5, 2.0)
+    assert a.wants(here, 1.0, 2.0, ahead_m=np.array([0.25, 0.0, 0.0]))
 
 
 def test_a_stretch_reaches_back_until_the_baseline_is_a_tenth_of_the_depth():
