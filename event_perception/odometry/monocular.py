@@ -404,5 +404,5 @@ class MonocularOdometry:
             reason += f'; unit of length corrected by {unit_change:.3f} after the accelerometer'
         return OdometryEstimate(
             t_ns, m.T.copy(), pose_covariance, m.twist[:3].copy(), self._rate.copy(), twist_covariance,
-            turn.measured, reason, status, correction_rad, unit_change,
+            turn.measured, reason, status, correction_rad, unit_change=unit_change,
         )  # fmt: skip
