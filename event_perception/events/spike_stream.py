@@ -90,7 +90,8 @@ class SpikeStream:
         """Open a ``.dat`` recording; the planes stay on disk until read.
 
         Takes the further options of ``event_perception.io.spike_dat.read_dat``: ``kind`` (camera,
-        camera_header, pcie, plain), ``bit_order``, ``flipped_rows``, ``check_bit_order``.
+        camera_header, pcie, plain), ``bit_order``, ``flipped_rows``, ``check_bit_order``,
+        ``check_plane_size``.
 
         Raises:
             DataError: If the file cannot hold planes of this size, or its bits lie otherwise than declared.

@@ -40,6 +40,9 @@ class RecordingConfig:
     check_bit_order: bool = param(
         True, 'Whether spike planes are refused whose picture the opposite bit order explains far better.'
     )
+    check_plane_size: bool = param(
+        True, 'Whether a raw spike file is refused whose height and width others explain far better.'
+    )
     chunk_planes: int = param(400, 'Most planes of one sample read from a spike file.', ge=1, le=100_000)
     order_horizon_s: float = param(
         0.2, 'How late a stream may come against another in a recording, seconds.', ge=0.0, le=10.0

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from event_perception.errors import DataError
 from event_perception.events.bit_order import check_bit_order as refuse_wrong_bit_order
 from event_perception.events.plane_layout import BitOrder, PlaneLayout
+from event_perception.events.plane_size import check_plane_bytes, check_width
 from event_perception.events.spike_stream import SpikeStream
 from event_perception.io.spike_pcie import PACKET_BYTES, find_first_plane, plane_headers, stamp_headers
 
@@ -65,6 +66,7 @@ def read_dat(
     bit_order: BitOrder = 'little',
     flipped_rows: bool | None = None,
     check_bit_order: bool = True,
+    check_plane_size: bool = True,
 ) -> SpikeStream:
     """Open a recording; planes stay on disk until read.
 
@@ -81,10 +83,11 @@ def read_dat(
         bit_order: See ``dat_layout``.
         flipped_rows: See ``dat_layout``.
         check_bit_order: Whether to refuse a picture that the opposite order explains far better.
+        check_plane_size: Whether to refuse a height and width that others explain far better.
 
     Raises:
         DataError: If the file holds no whole plane, fits another known kind better, a PCIe plane is not where
-            it should be, or the bit order is wrong.
+            it should be, or size or bit order are wrong.
     """
     path = Path(path)
     layout = dat_layout(kind, width=width, bit_order=bit_order, flipped_rows=flipped_rows)
@@ -97,14 +100,20 @@ def read_dat(
             f'{path}: {content.size} bytes are less than one plane of {plane_bytes} bytes '
             f'({height} x {width}, kind={kind}); check height, width and kind'
         )
+    if (
+        check_plane_size and layout.kind == 'contiguous'
+    ):  # headers repeat with rows, which says nothing of planes
+        check_plane_bytes(content, plane_bytes, str(path))
     if remainder:
         _refuse_if_other_kind_fits(path, content.size, height, width, kind)
         logger.warning('%s: the last %d bytes are no whole plane and are left out', path, remainder)
     planes = content[skipped : skipped + n_planes * plane_bytes].reshape(n_planes, plane_bytes)
     if kind == 'pcie':
         _check_every_plane(planes, path)
+    some = layout.canonical(planes[:64], height=height, width=width)
+    if check_plane_size:
+        check_width(some, height=height, width=width, where=str(path))
     if check_bit_order:
-        some = layout.canonical(planes[:64], height=height, width=width)
         refuse_wrong_bit_order(some, height=height, width=width, where=str(path))
     return SpikeStream(
         planes,

@@ -34,6 +34,7 @@ class SpikeRecording(Recording):
             bit_order=spikes.bit_order,
             gain=spikes.gain,
             check_bit_order=self.config.check_bit_order,
+            check_plane_size=self.config.check_plane_size,
         )
 
     def _summary(self) -> RecordingInfo:
