@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from event_perception.events import DepthImage, EventWindow, TwistPrior
+from event_perception.flow.coincidence import coincidence_score
 from event_perception.flow.events import FlowEvents
 from event_perception.flow.field import FlowField
 from event_perception.flow.grid import NodeGrid, Velocities
@@ -85,9 +86,11 @@ class ResidualFlow:
                 else nothing(window.t_ref_ns, self._shape)
             )
         tiles, believed = self._what_is_left(events, base)
-        rest = self._dense_rest(events.shifted_back(base), tiles, believed)
-        flow = base + rest
-        valid = known | dense_mask(tiles.grid, tiles.count >= self.config.min_events)
+        left = events.shifted_back(base)
+        q: Velocities = np.where(believed[:, None], tiles.q, 0.0)
+        flow = base + self._dense_rest(left, tiles.grid, q)
+        told = (tiles.count >= self.config.min_events) & self._no_noise(left, tiles.grid, q)
+        valid = known | dense_mask(tiles.grid, told)
         self.speed_px_s = _median_speed(flow, events)
         disagreement = neighbour_disagreement(tiles.raw, tiles.grid)
         confidence = self.config.confidence_px_s / (self.config.confidence_px_s + disagreement)
@@ -113,8 +116,10 @@ class ResidualFlow:
         self.fitted = self._fit(events, inverse, seen, moving)
         omega, v = (self.fitted.omega, self.fitted.v) if self.fitted is not None else _told(moving)
         flow = self._field.rotational(omega)
+        if not np.isfinite(v).all():  # nobody tells the velocity: tiles alone
+            return flow, np.zeros(self._shape, bool)
         flow += inverse * self._field.translational(v)
-        return flow, seen & np.isfinite(v).all() & (np.abs(flow).max(axis=0) < np.inf)
+        return flow, seen
 
     def _fit(
         self,
@@ -129,6 +134,9 @@ class ResidualFlow:
         if len(events) < self.config.min_events:
             return None
         tiles = cold_start(events, self._tiles)
+        tiles = replace(
+            tiles, curvature=tiles.curvature * self._no_noise(events, tiles.grid, tiles.q)[:, None]
+        )
         return egomotion_of_tiles(tiles, self._field, inverse, seen, _prior(moving))
 
     def _what_is_left(
@@ -148,13 +156,13 @@ class ResidualFlow:
         )  # fmt: skip
         return tiles, scores[:, 1] > (1 + self.config.keep) * scores[:, 0]
 
-    def _dense_rest(
-        self, left: FlowEvents, tiles: TileField, believed: NDArray[np.bool_]
-    ) -> NDArray[np.float32]:
-        q: Velocities = np.where(believed[:, None], tiles.q, 0.0)
-        if not believed.any():
+    def _no_noise(self, events: FlowEvents, grid: NodeGrid, q: Velocities) -> NDArray[np.bool_]:
+        return coincidence_score(events, grid, q) >= self._tiles.joint.min_coincidence
+
+    def _dense_rest(self, left: FlowEvents, grid: NodeGrid, q: Velocities) -> NDArray[np.float32]:
+        if not q.any():
             return np.zeros((2, *self._shape), np.float32)
-        fine, chosen = select_at_edges(left, tiles.grid, q, self._residual)
+        fine, chosen = select_at_edges(left, grid, q, self._residual)
         return fine.dense(chosen)
 
 

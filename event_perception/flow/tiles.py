@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from event_perception.errors import DataError
 from event_perception.events import DepthImage, EventWindow
+from event_perception.flow.coincidence import coincidence_score
 from event_perception.flow.events import FlowEvents
 from event_perception.flow.field import FlowField
 from event_perception.flow.grid import NodeGrid, Velocities
@@ -141,7 +142,7 @@ class TileFlow:
 
     def _dense(self, events: FlowEvents, result: NodeFlow) -> FlowField:
         config, refined = self.config, result.refined
-        known = known_nodes(result, config)
+        known = known_nodes(events, result, config)
         if config.selection.enabled:
             fine, q = select_at_edges(events, result.grid, refined.q, config)
             flow = fine.dense(q)
@@ -172,12 +173,12 @@ def nothing(t_ref_ns: int, shape: tuple[int, int]) -> FlowField:
     return FlowField(t_ref_ns, np.zeros((2, *shape), np.float32), np.zeros(shape, bool), zero)
 
 
-def known_nodes(result: NodeFlow, config: TilesConfig) -> NDArray[np.bool_]:
-    """Nodes that rest on events of their own and do not move faster than can be told."""
-    speed = np.hypot(*result.refined.q.T)
-    return np.asarray(
-        (result.refined.weight >= config.joint.min_weight) & (speed <= REACH * config.max_speed_px_s)
-    )
+def known_nodes(events: FlowEvents, result: NodeFlow, config: TilesConfig) -> NDArray[np.bool_]:
+    """Nodes that rest on events of their own, among events that are no noise, and no faster than can be told."""
+    q, joint = result.refined.q, config.joint
+    own = result.refined.weight >= joint.min_weight
+    seen = coincidence_score(events, result.grid, q) >= joint.min_coincidence
+    return np.asarray(own & seen & (np.hypot(*q.T) <= REACH * config.max_speed_px_s))
 
 
 def node_confidence(result: NodeFlow, config: TilesConfig) -> NDArray[np.float64]:

@@ -79,6 +79,10 @@ class JointConfig:
     min_weight: float = param(
         8.0, 'Events, weighted by nearness, that a node must have for its flow to be valid.', ge=0.0
     )
+    min_coincidence: float = param(
+        4.0,
+        'How far events around a node must meet more often than noise would, standard errors, for its flow to be valid.',
+    )
 
 
 @dataclass(frozen=True, slots=True)

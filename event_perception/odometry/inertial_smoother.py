@@ -38,7 +38,7 @@ class InertialSmoother:
 
     def __init__(self, config: InertialConfig) -> None:
         self.config = config
-        self._readings = ImuReadings(config.lag_s + config.start_s + config.bridge_s)
+        self._readings = ImuReadings(config.lag_s + config.gather_s + config.bridge_s)
         self._bias = gtsam.imuBias.ConstantBias()
         self._bias_spread = np.diag([config.accel_bias_m_s2**2] * 3 + [config.gyro_bias_rad_s**2] * 3)
         self.restart()
@@ -98,7 +98,7 @@ class InertialSmoother:
         self._waiting.append((t_ns, T, covariance))
         self._last_ns = t_ns
         first_ns = self._waiting[0][0]
-        if t_ns - first_ns < self.config.start_s * 1e9 or len(self._waiting) < LEAST_POSES:
+        if t_ns - first_ns < self.config.gather_s * 1e9 or len(self._waiting) < LEAST_POSES:
             return None
         if not self._readings.cover(first_ns, t_ns):
             self.restart()

@@ -29,7 +29,7 @@ class InertialConfig:
         True, 'Whether an accelerometer is used where there is one; it needs the extra [slam].'
     )
     lag_s: float = param(2.0, 'Time over which states are kept open, seconds.', ge=0.2, le=20.0)
-    start_s: float = param(
+    gather_s: float = param(
         0.5, 'Poses over so long are collected before the first estimate, s.', ge=0.1, le=5.0
     )
     bridge_s: float = param(1.5, 'So long the IMU goes on alone, seconds.', ge=0.0, le=10.0)

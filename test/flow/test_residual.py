@@ -7,7 +7,7 @@ import pytest
 
 from event_perception import flow
 from event_perception.errors import DataError
-from event_perception.events import DepthImage, TwistPrior
+from event_perception.events import DepthImage, EventArray, EventWindow, TwistPrior
 from event_perception.flow.linear_egomotion import fit_egomotion
 from event_perception.flow.motion_field import MotionField
 from event_perception.motion.camera import CameraModel
@@ -102,6 +102,19 @@ def test_holes_in_the_depth_are_valid_only_where_events_tell_the_flow(dots, as_w
     assert field.valid[48:].all() and not field.valid[:8].any()
     assert np.isfinite(field.flow_px_s).all()
     np.testing.assert_allclose(np.median(field.flow_px_s[0, 60:]), 50.0, atol=3.0)
+
+
+def test_noise_on_known_depth_gives_no_motion_to_the_camera():
+    rng, n = np.random.default_rng(0), 8000
+    t_ns = np.sort(rng.integers(0, 50_000_000, n))
+    x, y, p = rng.integers(0, WIDTH, n), rng.integers(0, HEIGHT, n), rng.choice([-1, 1], n)
+    window = EventWindow.from_events(
+        EventArray(t_ns, x, y, p, height=HEIGHT, width=WIDTH), t0_ns=0, t1_ns=50_000_000
+    )
+    depth = DepthImage(25_000_000, np.full((HEIGHT, WIDTH), 2.0, np.float32))
+    field = flow.create('residual', CAMERA).update(window, None, depth)
+    assert np.isfinite(field.flow_px_s).all()
+    assert field.valid.mean() < 0.1
 
 
 def test_depth_of_another_size_is_refused(dots, as_window):

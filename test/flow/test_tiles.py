@@ -118,6 +118,17 @@ def test_a_handful_of_events_gives_no_flow(n):
     assert not field.valid.any() and not field.flow_px_s.any() and not field.confidence.any()
 
 
+@pytest.mark.parametrize('method', ['tiles', 'residual'])
+@pytest.mark.parametrize('instant', [False, True], ids=['over the window', 'at one instant'])
+def test_noise_gives_no_flow(method, instant):
+    rng, n = np.random.default_rng(0), 8000
+    t_ns = np.full(n, 25_000_000) if instant else np.sort(rng.integers(0, 50_000_000, n))
+    x, y = rng.integers(0, WIDTH, n), rng.integers(0, HEIGHT, n)
+    events = EventArray(t_ns, x, y, rng.choice([-1, 1], n), height=HEIGHT, width=WIDTH)
+    window = EventWindow.from_events(events, t0_ns=0, t1_ns=50_000_000)
+    assert flow.create(method, CAMERA).update(window).valid.mean() < 0.02
+
+
 def test_events_in_one_corner_say_nothing_about_the_rest(dots, as_window):
     field = estimate(as_window(dots(DRIFT, where=lambda p: (p < 40).all(axis=1), density=0.05)))
     assert field.valid[16:24, 16:24].all()
