@@ -42,6 +42,12 @@ class SplineSample:
     R_by_knots: Array
     omega_by_knots: Array
 
+    def __getitem__(self, part: slice) -> 'SplineSample':
+        """Some of the instants."""
+        return SplineSample(
+            self.first[part], self.R[part], self.omega[part], self.R_by_knots[part], self.omega_by_knots[part]
+        )
+
 
 def basis(u: Array, step_s: float) -> tuple[Array, Array]:
     """Cumulative basis l_1, l_2, l_3 and its time derivative, (3, n) each."""

@@ -25,6 +25,7 @@ from event_perception.motion.lie_many import exps, logs, right_jacobian_inverses
 from event_perception.odometry.rotation_spline import KNOTS, SplineSample, sample
 
 Array = NDArray[np.float64]
+Blocks = tuple[NDArray[np.intp], Array, Array]  # first knots (n,), normal matrices, gradients
 
 FREE = 3 * KNOTS  # parameters that one interval feels
 SHORTEST_PRIOR = 3 * (KNOTS - 1) + 3  # knots that stay when one leaves, and the bias
@@ -62,7 +63,9 @@ class SplineConfig:
     bias_walk_rad_s2: float = param(
         2e-4, 'Drift of the bias, rad/s per square root of a second.', ge=0.0, le=0.1
     )
-    iterations: int = param(2, 'Gauss-Newton steps a window.', ge=1, le=20)
+    iterations: int = param(
+        1, 'Gauss-Newton steps a window; the next window goes on from there.', ge=1, le=20
+    )
 
 
 @dataclass(frozen=True, eq=False)
@@ -176,19 +179,25 @@ class SplineSmoother:
         """Normal matrix and gradient, knots first, the bias last."""
         m = len(self._knots)
         H, g = np.zeros((3 * m + 3, 3 * m + 3)), np.zeros(3 * m + 3)
-        for first, parts, pulls in (self._of_windows(), self._of_gyro(), self._of_jerk()):
+        for first, parts, pulls in self._factors(m):
             for k, part, pull in zip(first, parts, pulls):
                 _add(H, g, int(k), KNOTS, part, pull)
         prior, pull = self._of_prior()
         _add(H, g, 0, KNOTS - 1, prior, pull)
         return H, g
 
-    def _of_windows(self) -> tuple[NDArray[np.intp], Array, Array]:
-        """Blocks by four knots and the bias."""
-        seen = self._seen
-        if not seen:
-            return _nothing()
-        there = self._sample(np.array([self._since_s(s.t_ns) for s in seen]))
+    def _factors(self, knots: int) -> list[Blocks]:
+        """Blocks by four knots and the bias, of what the first so many knots tell alone."""
+        end_s = (knots - KNOTS + 1) * self.config.step_s
+        seen = [s for s in self._seen if knots == len(self._knots) or self._since_s(s.t_ns) < end_s]
+        felt = len(self._gyro_s) if knots == len(self._knots) else int(np.searchsorted(self._gyro_s, end_s))
+        window_s = [self._since_s(s.t_ns) for s in seen]
+        there = self._sample(np.concatenate([window_s, self._gyro_s[:felt]]))
+        of_seen = self._of_windows(seen, there[: len(seen)]) if seen else _nothing()
+        of_gyro = self._of_gyro(self._gyro[:felt], there[len(seen) :]) if felt else _nothing()
+        return [of_seen, of_gyro, self._of_jerk(knots)]
+
+    def _of_windows(self, seen: list[Seen], there: SplineSample) -> Blocks:
         turns = logs(np.swapaxes(np.array([s.R for s in seen]), 1, 2) @ there.R)
         z = np.concatenate([there.omega - np.array([s.omega for s in seen]), turns], axis=1)
         by_turn = right_jacobian_inverses(turns) @ there.R_by_knots
@@ -198,23 +207,19 @@ class SplineSmoother:
         force = np.einsum('nij,nj->ni', W, z) + np.array([s.pull for s in seen]) / self.config.window_factor
         return _blocks(there.first, J, W, force)
 
-    def _of_gyro(self) -> tuple[NDArray[np.intp], Array, Array]:
-        n = len(self._gyro_s)
-        if not n:
-            return _nothing()
-        there = self._sample(self._gyro_s)
+    def _of_gyro(self, readings: Array, there: SplineSample) -> Blocks:
+        n = len(readings)
         J = np.concatenate([there.omega_by_knots, np.tile(np.eye(3), (n, 1, 1))], axis=2)
         weight = 1 / self.config.gyro_std_rad_s**2
         return _blocks(
             there.first,
             J,
             np.tile(weight * np.eye(3), (n, 1, 1)),
-            weight * (there.omega + self.bias - self._gyro),
+            weight * (there.omega + self.bias - readings),
         )
 
-    def _of_jerk(self) -> tuple[NDArray[np.intp], Array, Array]:
-        m = len(self._knots)
-        d = logs(np.swapaxes(self._knots[:-1], 1, 2) @ self._knots[1:])
+    def _of_jerk(self, m: int) -> Blocks:
+        d = logs(np.swapaxes(self._knots[: m - 1], 1, 2) @ self._knots[1:m])
         inverse = right_jacobian_inverses(d)
         J = np.zeros((m - 3, 3, FREE + 3))
         for j, sign in enumerate((1.0, -2.0, 1.0)):
@@ -234,9 +239,9 @@ class SplineSmoother:
         """Eliminate the first knot: its factors become a prior on the next three and the bias."""
         step_ns = round(self.config.step_s * 1e9)
         H, g = np.zeros((FREE + 3, FREE + 3)), np.zeros(FREE + 3)
-        for first, parts, pulls in (self._of_windows(), self._of_gyro(), self._of_jerk()):
-            for k in np.flatnonzero(first == 0):
-                H, g = H + parts[k], g + pulls[k]
+        for _, parts, pulls in self._factors(KNOTS):
+            for part, pull in zip(parts, pulls):
+                H, g = H + part, g + pull
         prior, pull = self._of_prior()
         _add(H, g, 0, KNOTS - 1, prior, pull)
         gone, rest = slice(0, 3), slice(3, None)
@@ -260,13 +265,11 @@ class SplineSmoother:
         )
 
 
-def _nothing() -> tuple[NDArray[np.intp], Array, Array]:
+def _nothing() -> Blocks:
     return np.zeros(0, np.intp), np.zeros((0, FREE + 3, FREE + 3)), np.zeros((0, FREE + 3))
 
 
-def _blocks(
-    first: NDArray[np.intp], J: Array, W: Array, force: Array
-) -> tuple[NDArray[np.intp], Array, Array]:
+def _blocks(first: NDArray[np.intp], J: Array, W: Array, force: Array) -> Blocks:
     """J^T W J and J^T force of each factor, those of the same interval added up."""
     back = np.swapaxes(J, 1, 2)
     H, g = back @ W @ J, np.einsum('nij,nj->ni', back, force)
