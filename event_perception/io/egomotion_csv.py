@@ -2,15 +2,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """``egomotion.csv``: one row a window, what was estimated and what it cost. Not estimated is nan."""
 
-import csv
 from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
 
 import numpy as np
 from numpy.typing import NDArray
 
-from event_perception.errors import DataError
+from event_perception.io.csv_table import CsvWriter, read_csv
 from event_perception.io.seconds import ns_from_seconds, seconds_text
 from event_perception.motion.result import EgomotionResult
 
@@ -55,7 +53,7 @@ class EgomotionTable:
         return self.t_ns.shape[0]
 
 
-class EgomotionCsvWriter:
+class EgomotionCsvWriter(CsvWriter):
     """Writes results as they come.
 
     Args:
@@ -66,14 +64,12 @@ class EgomotionCsvWriter:
     """
 
     def __init__(self, path: Path) -> None:
-        self._file = path.open('x', encoding='ascii', newline='')
-        self._rows = csv.writer(self._file, lineterminator='\n')
-        self._rows.writerow(COLUMNS)
+        super().__init__(path, COLUMNS)
 
     def write(self, result: EgomotionResult, solve_ms: float = float('nan')) -> None:
         """Add one row; ``t_s`` is the instant that the result describes."""
         motion = [f'{value:.9g}' for value in (*result.omega, *result.v)]
-        self._rows.writerow(
+        self.add_row(
             [
                 seconds_text(result.t_ref_ns),
                 *motion,
@@ -84,18 +80,6 @@ class EgomotionCsvWriter:
             ]
         )
 
-    def close(self) -> None:
-        """Finish the file."""
-        self._file.close()
-
-    def __enter__(self) -> 'EgomotionCsvWriter':
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
-
 
 def read_egomotion(path: Path) -> EgomotionTable:
     """Read an ``egomotion.csv``; further columns are ignored.
@@ -103,16 +87,7 @@ def read_egomotion(path: Path) -> EgomotionTable:
     Raises:
         DataError: If a column is missing or a value is not a number.
     """
-    with path.open(encoding='utf-8', newline='') as file:
-        rows = csv.DictReader(file)
-        missing = sorted(set(COLUMNS) - set(rows.fieldnames or ()))
-        if missing:
-            raise DataError(f'{path}: columns {missing} are missing; expected {",".join(COLUMNS)}')
-        table = list(rows)
-    try:
-        return _table(table)
-    except (ValueError, TypeError, AttributeError) as error:
-        raise DataError(f'{path}: {error}') from error
+    return read_csv(path, COLUMNS, _table)
 
 
 def _table(rows: list[dict[str, str]]) -> EgomotionTable:

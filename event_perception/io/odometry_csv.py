@@ -2,15 +2,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """``odometry.csv``: what belongs to each pose of ``trajectory.tum``: its state, and how well it claims to be known."""
 
-import csv
 from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from event_perception.errors import DataError
+from event_perception.io.csv_table import CsvWriter, read_csv
 from event_perception.io.seconds import ns_from_seconds, seconds_text
 
 _ROWS, _COLUMNS = np.triu_indices(6)
@@ -38,7 +36,7 @@ class OdometryTable:
         return self.t_ns.shape[0]
 
 
-class OdometryCsvWriter:
+class OdometryCsvWriter(CsvWriter):
     """Writes rows as they come.
 
     Args:
@@ -49,28 +47,14 @@ class OdometryCsvWriter:
     """
 
     def __init__(self, path: Path) -> None:
-        self._file = path.open('x', encoding='ascii', newline='')
-        self._rows = csv.writer(self._file, lineterminator='\n')
-        self._rows.writerow(COLUMNS)
+        super().__init__(path, COLUMNS)
 
     def write(self, t_ns: int, status: str, correction_rad: float, pose_covariance: ArrayLike) -> None:
         """Add one row; of the covariance (6, 6) the upper triangle is written, row by row."""
         moments = np.asarray(pose_covariance, np.float64)[_ROWS, _COLUMNS]
-        self._rows.writerow(
+        self.add_row(
             [seconds_text(t_ns), status, f'{correction_rad:.6g}', *(f'{moment:.6g}' for moment in moments)]
         )
-
-    def close(self) -> None:
-        """Finish the file."""
-        self._file.close()
-
-    def __enter__(self) -> 'OdometryCsvWriter':
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
 
 def read_odometry(path: Path) -> OdometryTable:
@@ -79,16 +63,7 @@ def read_odometry(path: Path) -> OdometryTable:
     Raises:
         DataError: If a column is missing or a value is not a number.
     """
-    with path.open(encoding='utf-8', newline='') as file:
-        rows = csv.DictReader(file)
-        missing = sorted(set(COLUMNS) - set(rows.fieldnames or ()))
-        if missing:
-            raise DataError(f'{path}: columns {missing} are missing; expected {",".join(COLUMNS)}')
-        table = list(rows)
-    try:
-        return _table(table)
-    except (ValueError, TypeError, AttributeError) as error:
-        raise DataError(f'{path}: {error}') from error
+    return read_csv(path, COLUMNS, _table)
 
 
 def _table(rows: list[dict[str, str]]) -> OdometryTable:
