@@ -58,14 +58,10 @@ def joint_outcome(
 ) -> Outcome:
     """L-BFGS-B on the joint field with three reference times; ``weight`` in units of the median curvature."""
     rows = []
-    config = TilesConfig()
     for clip, events in windows:
         begin = perf_counter()
-        tiles = cold_start(events, config, START_PX)
-        grid = NodeGrid(events.height, events.width, NODES_PX)
-        start = tiles.grid.to(grid, tiles.q)
-        reach = REACH * config.max_speed_px_s * events.half_s
-        strength = weight * _typical(events, grid, bin_px, reach, start)
+        grid, start, reach, typical = _joint_start(events, bin_px)
+        strength = weight * typical
         focus = TorchField(
             events,
             grid,
@@ -78,6 +74,16 @@ def joint_outcome(
         ms = 1e3 * (perf_counter() - begin)
         rows.append((clip.scores(grid.dense(q))[0], evaluations, ms))
     return _outcome(windows, rows)
+
+
+def _joint_start(events: FlowEvents, bin_px: float) -> tuple[NodeGrid, np.ndarray, float, float]:
+    """Nodes, their start from tiles, the longest motion that fits, px, and the typical curvature at the start."""
+    config = TilesConfig()
+    tiles = cold_start(events, config, START_PX)
+    grid = NodeGrid(events.height, events.width, NODES_PX)
+    start = tiles.grid.to(grid, tiles.q)
+    reach = REACH * config.max_speed_px_s * events.half_s
+    return grid, start, reach, _typical(events, grid, bin_px, reach, start)
 
 
 def _typical(events: FlowEvents, grid: NodeGrid, bin_px: float, reach: float, q: np.ndarray) -> float:
@@ -136,14 +142,10 @@ def first_order_outcome(
 ) -> Outcome:
     """The objective of ``flow.joint`` under a first-order optimiser; ``weight`` in units of the median curvature."""
     rows = []
-    config = TilesConfig()
     for clip, events in windows:
         begin = perf_counter()
-        tiles = cold_start(events, config, START_PX)
-        grid = NodeGrid(events.height, events.width, NODES_PX)
-        start = tiles.grid.to(grid, tiles.q)
-        reach = REACH * config.max_speed_px_s * events.half_s
-        strength = weight * _typical(events, grid, bin_px, reach, start)
+        grid, start, reach, typical = _joint_start(events, bin_px)
+        strength = weight * typical
         objective = FIELDS[kind](events, grid, bin_px=bin_px, reach_px=reach)
         loss = CoupledLoss(objective, strength, start)
         q = OPTIMISERS[optimiser](loss, start, ITERATIONS, bin_speed=bin_px / events.half_s)

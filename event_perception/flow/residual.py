@@ -85,8 +85,8 @@ class ResidualFlow:
                 if known.any()
                 else nothing(window.t_ref_ns, self._shape)
             )
-        tiles, believed = self._what_is_left(events, base)
         left = events.shifted_back(base)
+        tiles, believed = self._residual_tiles(left)
         q: Velocities = np.where(believed[:, None], tiles.q, 0.0)
         flow = base + self._dense_rest(left, tiles.grid, q)
         told = (tiles.count >= self.config.min_events) & self._no_noise(left, tiles.grid, q)
@@ -139,16 +139,13 @@ class ResidualFlow:
         )
         return egomotion_of_tiles(tiles, self._field, inverse, seen, _prior(moving))
 
-    def _what_is_left(
-        self, events: FlowEvents, base: NDArray[np.float32]
-    ) -> tuple[TileField, NDArray[np.bool_]]:
-        """Residual tiles, and which of them are believed."""
-        left = events.shifted_back(base)
+    def _residual_tiles(self, left: FlowEvents) -> tuple[TileField, NDArray[np.bool_]]:
+        """Tiles of what the camera's motion leaves to explain, and which of them are believed."""
         tiles = cold_start(left, self._residual, FINEST_PX)
         level = next(level for level in LEVELS if level.spacing == FINEST_PX)
         trials = np.ascontiguousarray(np.stack([np.zeros_like(tiles.q), tiles.q], axis=1))
         scores = np.zeros(trials.shape[:2])
-        size = image_size(level.side, level.bin_px, 2 * self.config.max_speed_px_s * events.half_s)
+        size = image_size(level.side, level.bin_px, 2 * self.config.max_speed_px_s * left.half_s)
         inside = sorted_tiles(left, tiles.grid, level.side)
         score_tiles(
             inside.x, inside.y, inside.s, inside.begin, self.config.min_events, trials,

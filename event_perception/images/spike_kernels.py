@@ -210,24 +210,11 @@ def nearest_spikes(
     """
     left = np.full((n_pixels, n_left), MISSING, np.uint16)
     right = np.full((n_pixels, n_right), MISSING, np.uint16)
-    find_spikes(planes, centre, left, right, 0, (n_pixels + 63) // 64)
+    if n_left > 0:
+        _walk(planes, centre, -1, left)
+    if n_right > 0:
+        _walk(planes, centre, 1, right)
     return left, right
-
-
-@njit(cache=True, nogil=True)
-def find_spikes(
-    planes: NDArray[np.uint64],
-    centre: int,
-    left: NDArray[np.uint16],
-    right: NDArray[np.uint16],
-    first_word: int,
-    end_word: int,
-) -> None:
-    """``nearest_spikes`` for the pixels of some words only, into arrays that hold ``MISSING``."""
-    if left.shape[1] > 0:
-        _walk(planes, centre, -1, left, first_word, end_word)
-    if right.shape[1] > 0:
-        _walk(planes, centre, 1, right, first_word, end_word)
 
 
 @njit(cache=True, nogil=True)
@@ -236,17 +223,16 @@ def _walk(
     centre: int,
     direction: int,
     found: NDArray[np.uint16],
-    first_word: int,
-    end_word: int,
 ) -> None:
     n_pixels, wanted = found.shape
+    words = (n_pixels + 63) // 64
     first_step = 0 if direction < 0 else 1
     steps = centre + 1 if direction < 0 else planes.shape[0] - centre
     block = 8  # words: a cache line of every plane
     unfinished, count = np.empty(block, np.uint64), np.empty(64 * block, np.uint8)
     one = np.uint64(1)
-    for first in range(first_word, end_word, block):
-        n = min(block, end_word - first)
+    for first in range(0, words, block):
+        n = min(block, words - first)
         count[:] = 0
         for i in range(n):
             here = min(64, n_pixels - 64 * (first + i))
